@@ -1,0 +1,10 @@
+//! vvbill: one typed plan for a high-volume billing platform.
+//!
+//! The modules stand in reading order, which is the path of data: a plan file becomes a [`spec`],
+//! [`topology`] turns it into desired [`resource`]s, [`provider`]s observe what exists, [`plan`]
+//! compares the two with the recorded [`state`] into ordered actions, and [`apply`] carries them out.
+//! `cli` is the only module that prints. Nothing goes back up: no module calls one before it.
+
+pub mod endpoints;
+pub mod provider;
+pub mod resource;

@@ -1,0 +1,245 @@
+//! The contract between the engine and the world: one [`Resource`] implementation a file, erased to a
+//! [`Kind`], gathered in a [`Provider`].
+//!
+//! A provider carries out verbs and answers questions. It never decides what to do, never writes
+//! state and never prints.
+
+mod kind;
+
+pub use kind::{Kind, Typed};
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::resource::{Change, Observed};
+
+/// One kind of thing that exists outside. Each verb is safe to repeat.
+///
+/// The type itself is what a plan asks for. `observe` answers in the same type, canonicalised like it
+/// (sets sorted, defaults filled in), so that one generic diff serves every kind.
+pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The kind's name, the third part of its addresses.
+    const KIND: &'static str;
+    /// Top-level properties that can't be changed in place: a change of one replaces the resource.
+    const REPLACE_ON: &'static [&'static str];
+    /// Properties whose change takes effect only after [`Resource::reboot`].
+    const REBOOT_ON: &'static [&'static str] = &[];
+    /// How a half-made resource is found again after a crash.
+    const FOUND_BY: FoundBy;
+    /// How long creation, update or deletion may take before it counts as failed.
+    const DEADLINE: Duration = Duration::from_secs(120);
+    /// The connection to the world that its verbs need.
+    type Cloud: Send + Sync + 'static;
+    /// What others may refer to once it stands.
+    type Outputs: Serialize;
+
+    /// Looks, changes nothing. `None`: there is no such thing.
+    fn observe(
+        cloud: &Self::Cloud,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<(Self, Self::Outputs)>, ProviderError>> + Send;
+
+    /// The id of one that an interrupted `create` with this `token` has made, if there is one.
+    fn find(
+        &self,
+        cloud: &Self::Cloud,
+        token: &str,
+    ) -> impl Future<Output = Result<Option<String>, ProviderError>> + Send;
+
+    /// Starts making it and answers with its id at once, without waiting until it is ready.
+    fn create(
+        &self,
+        cloud: &Self::Cloud,
+        token: &str,
+    ) -> impl Future<Output = Result<String, ProviderError>> + Send;
+
+    /// Whether it can be depended on. Asked repeatedly after create, update and reboot.
+    fn readiness(
+        &self,
+        cloud: &Self::Cloud,
+        id: &str,
+    ) -> impl Future<Output = Result<Readiness, ProviderError>> + Send;
+
+    /// Starts to bring the given properties to what `self` says.
+    fn update(
+        &self,
+        cloud: &Self::Cloud,
+        id: &str,
+        changes: &[Change],
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Restarts it, where changes wait for that.
+    fn reboot(
+        &self,
+        _cloud: &Self::Cloud,
+        _id: &str,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send {
+        async {
+            Err(ProviderError::refused(format!(
+                "a {} can't be rebooted",
+                Self::KIND
+            )))
+        }
+    }
+
+    /// Starts to remove it; removing what is gone is no error. It is gone when `observe` finds nothing.
+    fn delete(cloud: &Self::Cloud, id: &str) -> impl Future<Output = Result<(), ProviderError>> + Send;
+}
+
+/// How a half-made resource is found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// Its name is unique and its id follows from it.
+    Name,
+    /// The service answers a repeated token with what the first call made.
+    ClientToken,
+    /// By tag, which may take a while to be seen: only after this time does "none" mean none.
+    Tag {
+        /// Milliseconds after the call until tags are searchable.
+        settles_after_ms: u64,
+    },
+    /// From its parts: its id is made of what its properties name.
+    Composite,
+}
+
+/// The state of something that was asked to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Can be depended on.
+    Ready,
+    /// On its way; the text says how far ("2 of 3 replicas").
+    Pending(String),
+    /// Won't come; the text is the service's own reason.
+    Failed(String),
+}
+
+/// What the engine knows of a kind without calling it.
+#[derive(Clone, Copy, Debug)]
+pub struct KindFacts {
+    /// `Resource::KIND`.
+    pub name: &'static str,
+    /// `Resource::REPLACE_ON`.
+    pub replace_on: &'static [&'static str],
+    /// `Resource::REBOOT_ON`.
+    pub reboot_on: &'static [&'static str],
+    /// `Resource::FOUND_BY`.
+    pub found_by: FoundBy,
+    /// `Resource::DEADLINE`.
+    pub deadline: Duration,
+}
+
+/// All kinds of one target, erased: what the engine calls. Properties carry no unresolved reference.
+pub trait Provider: Send + Sync {
+    /// The first part of its addresses.
+    fn name(&self) -> &'static str;
+    /// `None`: it has no such kind.
+    fn facts(&self, kind: &str) -> Option<KindFacts>;
+    /// See [`Resource::observe`].
+    fn observe<'a>(
+        &'a self,
+        kind: &'a str,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Observed>, ProviderError>>;
+    /// See [`Resource::find`].
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        properties: Value,
+        token: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
+    /// See [`Resource::create`].
+    fn create<'a>(
+        &'a self,
+        kind: &'a str,
+        properties: Value,
+        token: &'a str,
+    ) -> BoxFuture<'a, Result<String, ProviderError>>;
+    /// See [`Resource::readiness`].
+    fn readiness<'a>(
+        &'a self,
+        kind: &'a str,
+        properties: Value,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Readiness, ProviderError>>;
+    /// See [`Resource::update`].
+    fn update<'a>(
+        &'a self,
+        kind: &'a str,
+        properties: Value,
+        id: &'a str,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
+    /// See [`Resource::reboot`].
+    fn reboot<'a>(
+        &'a self,
+        kind: &'a str,
+        properties: Value,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
+    /// See [`Resource::delete`].
+    fn delete<'a>(&'a self, kind: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// Why a verb failed, what that means for what it should have done, and what to do.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ProviderError {
+    /// What the engine does about it.
+    pub class: ErrorClass,
+    /// What failed and why, with the object's name, in the service's own words where it has some.
+    pub message: String,
+    /// What a person can do.
+    pub hint: Option<String>,
+}
+
+/// What the engine does about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// Nothing was done, and the same call may succeed: it is repeated with backoff.
+    Transient,
+    /// Nothing was done and fewer calls are wanted: repeated, more slowly.
+    Throttled,
+    /// It may or may not have been done (time-out, dropped connection): `find` or `observe` tells.
+    Unknown,
+    /// It won't be done however often it is asked.
+    Refused,
+}
+
+impl ProviderError {
+    /// It won't be done however often it is asked.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self {
+            class: ErrorClass::Refused,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Nothing was done, and the same call may succeed.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self {
+            class: ErrorClass::Transient,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// It may or may not have been done.
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self {
+            class: ErrorClass::Unknown,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what a person can do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
