@@ -1,1 +1,58 @@
-fn main() {}
+//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench`.
+//!
+//! Depends on clap and serde_json alone, so that `cargo xtask` is there within seconds of a clone: what
+//! needs Kafka, Redis or Postgres is done by the programs it builds and drives. It never changes a tracked
+//! file and never skips a check whose tool is missing: it installs the tool or fails.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod command;
+mod lint;
+mod packages;
+mod setup;
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a task failed, in words for the person who ran it.
+pub(crate) type Result<T> = std::result::Result<T, String>;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about,
+    version,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what building, testing and the local platform need and this machine lacks
+    Setup(setup::Options),
+    /// Runs every test: those without servers first, then those with real Kafka, Redis and Postgres
+    Test(tests::Options),
+    /// Checks formatting, clippy, rustdoc, dependencies (cargo-deny) and spelling (typos)
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Setup(options) => setup::run(&options),
+        Task::Test(options) => tests::run(&options),
+        Task::Lint => lint::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
