@@ -5,6 +5,7 @@
 //! compares the two with the recorded [`state`] into ordered actions, and [`apply`] carries them out.
 //! `cli` is the only module that prints. Nothing goes back up: no module calls one before it.
 
+pub mod cli;
 pub mod endpoints;
 pub mod provider;
 pub mod resource;

@@ -1,0 +1,28 @@
+//! The exit codes, a contract with scripts and CI.
+
+/// How a command ended, as a script sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, nothing left to change.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// Changes are present, and `--detailed-exitcode` asked to be told.
+    Changes = 2,
+    /// Another process holds the lock of the state.
+    LockHeld = 4,
+    /// Something changed outside vvbill.
+    Drift = 5,
+    /// The saved plan no longer fits the state or what it observed.
+    Stale = 7,
+    /// Wrong usage.
+    Usage = 64,
+    /// Interrupted before it was through.
+    Interrupted = 130,
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> Self {
+        exit as Self
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line: one file a command, and [`report`], the only place that prints.
+//!
+//! Reads the files that the pure layers ask for, hands their results to the next layer and turns what
+//! comes back into text, JSON and exit codes. May depend on every other module; none depends on it.
+//! It decides nothing about resources.
+
+mod arguments;
+mod completions;
+mod error;
+mod exit;
+mod report;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use error::Error;
+pub use exit::Exit;
+use report::Report;
+
+/// Runs `vvbill` with these arguments (the program's own name first) and answers with its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let report = Report::new(arguments::asks_for_no_color(&words));
+    let parsed = command()
+        .try_get_matches_from(&words)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let exit = match parsed {
+        Err(why) => arguments::explain_usage(&why, &words, &report),
+        Ok(Arguments { command: None, .. }) => report
+            .data(command().render_long_help().ansi())
+            .map_or_else(|why| why.exit, |()| Exit::Done),
+        Ok(Arguments {
+            global,
+            command: Some(command),
+        }) => start(&global, command, &report).unwrap_or_else(|why| {
+            report.failure(&why);
+            why.exit
+        }),
+    };
+    exit.into()
+}
+
+/// The whole tree of commands, as completions, tests and documentation need it.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// One typed plan for a high-volume billing platform: validate it, plan it, apply it, prove it.
+#[derive(Debug, Parser)]
+#[command(name = "vvbill", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vvbill validate plans/specification.yaml     every problem of a plan, with its line and its fix
+  vvbill plan plans/local.yaml                 what an apply would change
+  vvbill apply plans/local.yaml                ask, then do it
+  vvbill status plans/local.yaml               what runs, and whether it is well
+  vvbill destroy plans/local.yaml              remove it; data stays unless --destroy-data
+
+Every flag can be given by the environment as VVBILL_ and its name: VVBILL_PARALLELISM=4.
+Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 4 lock held, 5 drift,
+7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Work in this folder: plans and the state in `.vvbill/` are looked for from there
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "VVBILL_CHDIR",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    chdir: Option<PathBuf>,
+    /// Print without colour (so do NO_COLOR, CI and a pipe)
+    #[arg(
+        long,
+        global = true,
+        env = "VVBILL_NO_COLOR",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    no_color: bool,
+    /// Log to standard error what matches, for example `debug` or `vvbill::apply=trace`
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "VVBILL_LOG",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Completions(completions::Arguments),
+}
+
+/// Does what every command needs first, then runs it.
+fn start(global: &Global, command: Command, report: &Report) -> Result<Exit, Error> {
+    if let Some(folder) = &global.chdir {
+        std::env::set_current_dir(folder)
+            .map_err(|why| Error::reading("folder", folder, &why).exiting(Exit::Usage))?;
+    }
+    report::log::start(global.log.as_deref(), report)?;
+    match command {
+        Command::Completions(arguments) => completions::run(&arguments, report),
+    }
+}
