@@ -9,3 +9,4 @@ pub mod cli;
 pub mod endpoints;
 pub mod provider;
 pub mod resource;
+pub mod spec;

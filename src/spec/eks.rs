@@ -1,0 +1,171 @@
+//! The Kubernetes cluster and its nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::{Bytes, Cidr};
+
+/// An EKS cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Eks {
+    /// Cluster name; AWS allows 100 characters: letters, digits, hyphens, underscores.
+    pub name: String,
+    /// Kubernetes version, such as `1.35`. AWS supports each minor version for 14 months, then 12 more at six
+    /// times the price.
+    pub version: String,
+    /// What happens at the end of standard support. Unset: AWS's default, `EXTENDED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_type: Option<SupportType>,
+    /// Groups of nodes, by name.
+    #[serde(default)]
+    pub node_groups: BTreeMap<String, NodeGroup>,
+    /// Whether the API server answers outside the VPC. Default true.
+    #[serde(default = "yes")]
+    pub public_endpoint: bool,
+    /// Who may reach the public endpoint. Empty: anyone.
+    #[serde(default)]
+    pub public_access_cidrs: BTreeSet<Cidr>,
+    /// Control-plane logs sent to CloudWatch.
+    #[serde(default)]
+    pub logs: BTreeSet<ControlPlaneLog>,
+    /// Add-ons by name, such as `vpc-cni`, with their version or `latest`.
+    #[serde(default)]
+    pub addons: BTreeMap<String, String>,
+    /// Installs metrics-server, which pod autoscaling needs. Default false.
+    #[serde(default)]
+    pub metrics_server: bool,
+    /// What adds nodes when pods don't fit. Default `none`.
+    #[serde(default)]
+    pub node_autoscaler: NodeAutoscaler,
+    /// Encrypts Kubernetes' secrets with a KMS key. Default false.
+    #[serde(default)]
+    pub encrypt_secrets: bool,
+}
+
+pub(crate) const fn yes() -> bool {
+    true
+}
+
+/// EKS's support policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SupportType {
+    /// Upgrade by itself when standard support ends.
+    Standard,
+    /// Stay for twelve more months at 0.60 USD an hour instead of 0.10.
+    Extended,
+}
+
+/// A kind of control-plane log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ControlPlaneLog {
+    Api,
+    Audit,
+    Authenticator,
+    ControllerManager,
+    Scheduler,
+}
+
+/// What adds and removes nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeAutoscaler {
+    #[default]
+    None,
+    ClusterAutoscaler,
+    Karpenter,
+}
+
+/// Nodes of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NodeGroup {
+    /// EC2 instance type, such as `m6i.xlarge` (4 vCPU, 16 GiB).
+    pub instance_type: String,
+    /// Nodes wanted at the start; between `min` and `max`.
+    pub desired: u32,
+    /// Fewest nodes.
+    pub min: u32,
+    /// Most nodes.
+    pub max: u32,
+    /// Size of each node's root disk; EBS allows 1 GiB to 64 TiB for gp3.
+    pub volume_size: Bytes,
+    /// Kind of the root disk. Default `gp3`.
+    #[serde(default)]
+    pub volume_type: VolumeType,
+    /// Dedicated bandwidth to EBS. Unset: as the instance type has it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ebs_optimized: Option<bool>,
+    /// Operating system of the nodes. Unset: Amazon Linux 2023.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_family: Option<AmiFamily>,
+    /// How the nodes are bought. Default `on-demand`.
+    #[serde(default)]
+    pub capacity: Capacity,
+    /// Kubernetes labels of each node.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Taints that keep other pods away.
+    #[serde(default)]
+    pub taints: Vec<Taint>,
+    /// Whether AWS manages the group. False: self-managed, as eksctl's `nodeGroups`. Default true.
+    #[serde(default = "yes")]
+    pub managed: bool,
+}
+
+/// Kind of an EBS volume.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VolumeType {
+    Gp2,
+    #[default]
+    Gp3,
+    Io1,
+    Io2,
+    St1,
+    Sc1,
+}
+
+/// Operating system of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AmiFamily {
+    /// Refused by EKS for 1.33 and later.
+    AmazonLinux2,
+    AmazonLinux2023,
+    Bottlerocket,
+    Ubuntu2204,
+    Ubuntu2404,
+}
+
+/// How nodes are bought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capacity {
+    #[default]
+    OnDemand,
+    /// Cheaper, and taken away with two minutes' notice.
+    Spot,
+}
+
+/// Keeps away pods that don't tolerate it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Taint {
+    pub key: String,
+    #[serde(default)]
+    pub value: String,
+    /// As Kubernetes spells it; EKS's own API has `NO_SCHEDULE` for the same.
+    pub effect: TaintEffect,
+}
+
+/// What a taint does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TaintEffect {
+    NoSchedule,
+    PreferNoSchedule,
+    NoExecute,
+}

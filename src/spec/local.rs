@@ -1,0 +1,44 @@
+//! How the plan runs as processes on this machine.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::Port;
+
+/// Folder, address, ports and programs of the local target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Local {
+    /// Folder of all data, logs and generated configuration. Unset: `.vvbill/local/<plan name>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// Address that every process binds; loopback only. Default 127.0.0.1.
+    #[schemars(with = "String", extend("format" = "ip"))]
+    pub bind: IpAddr,
+    /// First of the ports that are given out in order to what names none: 64 are kept. Default 19000.
+    pub port_base: Port,
+    /// Ports by process, such as `kafka-1`, `redis-2`, `sentinel-1`, `shard-0`, `ingest-api-1`; they win over
+    /// all others.
+    pub ports: BTreeMap<String, Port>,
+    /// Programs by name (`java`, `redis-server`, `redis-sentinel`, `postgres`, `initdb`, `prometheus`,
+    /// `vvbill-ingest`), as paths. Unset ones are looked for in the usual places.
+    pub programs: BTreeMap<String, String>,
+    /// Unprivileged user for servers that refuse to run as root. Default `nobody`.
+    pub run_as: String,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            bind: IpAddr::from([127, 0, 0, 1]),
+            port_base: Port::known(19_000),
+            ports: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            run_as: "nobody".to_owned(),
+        }
+    }
+}

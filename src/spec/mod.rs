@@ -1,0 +1,118 @@
+//! The typed plan: from texts to a [`Spec`], or to every problem at once.
+//!
+//! Pure: no file, clock, network or async. Whoever calls hands over the texts; `cli` does. Depends on no
+//! other module of vvbill.
+//!
+//! A text becomes a tree of nodes with spans ([`yaml`]); trees that `extends`, `--var-file` and `--set`
+//! name are laid over one another ([`load`]); the result is checked against the JSON Schema of the types
+//! below ([`schema`]) and, when nothing is wrong, becomes a [`Spec`].
+
+mod aurora;
+mod cost;
+mod edge;
+mod eks;
+mod ingest;
+mod kafka;
+mod load_balancer;
+mod local;
+mod metadata;
+mod monitoring;
+mod network;
+mod objectives;
+mod redis;
+mod regions;
+mod rollout;
+mod state;
+mod tuning;
+mod units;
+mod workload;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use aurora::*;
+pub use cost::*;
+pub use edge::*;
+pub use eks::*;
+pub use ingest::*;
+pub use kafka::*;
+pub use load_balancer::*;
+pub use local::*;
+pub use metadata::*;
+pub use monitoring::*;
+pub use network::*;
+pub use objectives::*;
+pub use redis::*;
+pub use regions::*;
+pub use rollout::*;
+pub use state::*;
+pub use tuning::*;
+pub use units::*;
+pub use workload::*;
+
+/// A plan: everything that a billing-event platform is, on one target.
+///
+/// A section that is `None` is not part of the platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "vvbill plan")]
+pub struct Spec {
+    /// Another plan, relative to this one, that this one is laid over: maps are merged, everything else is
+    /// replaced, and `null` takes a key away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
+    pub metadata: Metadata,
+    pub target: Target,
+    /// Needed on AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Regions>,
+    /// Needed on AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eks: Option<Eks>,
+    /// Deployments, by name.
+    #[serde(default)]
+    pub workloads: BTreeMap<String, Workload>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aurora: Option<Aurora>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<Kafka>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<Buffer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<LoadBalancer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Edge>,
+    #[serde(default)]
+    pub operating_system: OperatingSystem,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gunicorn: Option<Gunicorn>,
+    /// The bundled ingestion service. Unset: it doesn't run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingest: Option<Ingest>,
+    /// Unset: no Prometheus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<Monitoring>,
+    /// Alerts, by name.
+    #[serde(default)]
+    pub alerts: BTreeMap<String, Alert>,
+    #[serde(default)]
+    pub success_metrics: SuccessMetrics,
+    /// The bottleneck table, by component: `database`, `application`, `cache`, `kafka`, `load-balancer`.
+    #[serde(default)]
+    pub sizing: SizingTable,
+    #[serde(default)]
+    pub cost: Cost,
+    /// The weeks of the rollout, by id: `week-1` …
+    #[serde(default)]
+    pub rollout: Rollout,
+    #[serde(default)]
+    pub state: StateSettings,
+    #[serde(default)]
+    pub local: Local,
+}
