@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod endpoints;
+pub mod load;
 pub mod provider;
 pub mod resource;
 pub mod spec;

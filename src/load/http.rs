@@ -1,0 +1,255 @@
+//! Sends a workload's share of events over `POST /v1/events`, in batches of newline-delimited JSON.
+//!
+//! What is refused for now (429, 503, a lost connection) is sent again, the very same bytes: an event that
+//! had arrived all the same is then a repeat, which the platform must drop.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::LoadError;
+use super::pace::Pace;
+use super::send::{Answers, Options, Progress, take_range};
+use super::workload::{Channel, Fate, Item, Series};
+use crate::endpoints::Endpoints;
+
+/// One API to send to.
+pub(super) struct Target {
+    url: String,
+    key: Option<String>,
+}
+
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Before so much is sent, the API is asked whether it wants it.
+const LARGE_BODY_BYTES: usize = 1 << 20;
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Every API of the platform, with the key that opens it.
+pub(super) fn targets(endpoints: &Endpoints) -> Result<Vec<Target>, LoadError> {
+    if endpoints.api.is_empty() {
+        return Err(LoadError::Missing { what: "API" });
+    }
+    let key = endpoints
+        .api_key
+        .as_deref()
+        .map(super::secret::read)
+        .transpose()?;
+    let target = |base: &String| Target {
+        url: format!("{}/v1/events", base.trim_end_matches('/')),
+        key: key.clone(),
+    };
+    Ok(endpoints.api.iter().map(target).collect())
+}
+
+pub(super) fn send(
+    target: &Target,
+    series: &Series,
+    options: &Options,
+    pace: Pace,
+    next: &AtomicU64,
+    progress: &Progress,
+) -> Result<Answers, LoadError> {
+    let connection = Connection::new(target, options.patience);
+    let mut answers = Answers::new();
+    while let Some(range) = take_range(next, options) {
+        let due = pace.wait(range.start);
+        let items = range.filter(|index| series.channel(*index) == Channel::Http);
+        let (large, batch): (Vec<Item>, Vec<Item>) = items
+            .map(|index| series.item(index))
+            .partition(|item| item.fate == Fate::TooLarge);
+        if !batch.is_empty() {
+            connection.post(&batch, due, &mut answers)?;
+        }
+        for item in &large {
+            connection.post(std::slice::from_ref(item), Instant::now(), &mut answers)?;
+        }
+        progress
+            .http
+            .fetch_add((batch.len() + large.len()) as u64, Ordering::Relaxed);
+    }
+    Ok(answers)
+}
+
+struct Connection<'a> {
+    target: &'a Target,
+    agent: ureq::Agent,
+    patience: Duration,
+}
+
+/// What the service answers.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    accepted: u64,
+    #[serde(default)]
+    rejected: Vec<Rejection>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rejection {
+    index: usize,
+    reason: String,
+}
+
+/// One try of a request.
+enum Try {
+    Answered {
+        status: u16,
+        body: String,
+    },
+    /// Certainly not taken.
+    Refused {
+        reason: String,
+        pause: Option<Duration>,
+    },
+    /// Perhaps taken.
+    Unknown {
+        reason: String,
+    },
+}
+
+impl<'a> Connection<'a> {
+    fn new(target: &'a Target, patience: Duration) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            .no_delay(true)
+            .build();
+        Self {
+            target,
+            agent: config.new_agent(),
+            patience,
+        }
+    }
+
+    fn post(&self, items: &[Item], due: Instant, answers: &mut Answers) -> Result<(), LoadError> {
+        let body = items
+            .iter()
+            .map(|item| item.body.as_slice())
+            .collect::<Vec<_>>()
+            .join(&b'\n');
+        let (started, mut pause) = (Instant::now(), PAUSE_MIN);
+        loop {
+            let (reason, asked_pause) = match self.try_once(&body) {
+                Try::Answered { status, body } => {
+                    answers.record(due.elapsed());
+                    return self.settle(items, status, &body, answers);
+                }
+                Try::Refused { reason, pause } => (reason, pause),
+                Try::Unknown { reason } => {
+                    answers.resent += items.len() as u64;
+                    (reason, None)
+                }
+            };
+            if started.elapsed() > self.patience {
+                let url = self.target.url.clone();
+                return Err(LoadError::Api {
+                    url,
+                    seconds: started.elapsed().as_secs(),
+                    reason,
+                });
+            }
+            answers.retries += 1;
+            thread::sleep(asked_pause.unwrap_or(pause).min(PAUSE_MAX));
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    fn try_once(&self, body: &[u8]) -> Try {
+        let mut request = self
+            .agent
+            .post(&self.target.url)
+            .content_type("application/x-ndjson");
+        if body.len() > LARGE_BODY_BYTES {
+            request = request.header("expect", "100-continue");
+        }
+        if let Some(key) = &self.target.key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let unknown = |error: ureq::Error| Try::Unknown {
+            reason: error.to_string(),
+        };
+        let mut response = match request.send(body) {
+            Ok(response) => response,
+            Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                return Try::Refused {
+                    reason: error.to_string(),
+                    pause: None,
+                };
+            }
+            Err(error) => return unknown(error),
+        };
+        let status = response.status().as_u16();
+        let seconds = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = match response.body_mut().read_to_string() {
+            Ok(body) => body,
+            Err(error) => return unknown(error),
+        };
+        match status {
+            429 => Try::Refused {
+                reason: "429".to_owned(),
+                pause: seconds.map(Duration::from_secs),
+            },
+            500.. => Try::Unknown {
+                reason: format!("{status} {body}"),
+            },
+            _ => Try::Answered { status, body },
+        }
+    }
+
+    /// Counts what was answered, and compares each event's answer with what it deserves.
+    fn settle(
+        &self,
+        items: &[Item],
+        status: u16,
+        body: &str,
+        answers: &mut Answers,
+    ) -> Result<(), LoadError> {
+        if status == 413 {
+            answers.too_large += items.len() as u64;
+            for item in items.iter().filter(|item| item.fate != Fate::TooLarge) {
+                answers.surprise(format!("413 for event {}, which is not large", item.index));
+            }
+            return Ok(());
+        }
+        let wrong = || LoadError::Answer {
+            url: self.target.url.clone(),
+            status,
+            body: body.chars().take(300).collect(),
+        };
+        if status != 202 && status != 400 {
+            return Err(wrong());
+        }
+        let answer: Answer = serde_json::from_str(body).map_err(|_| wrong())?;
+        answers.accepted += answer.accepted;
+        answers.rejected += answer.rejected.len() as u64;
+        if answer.accepted + answer.rejected.len() as u64 != items.len() as u64 {
+            return Err(wrong());
+        }
+        let rejected: HashSet<usize> = answer.rejected.iter().map(|rejection| rejection.index).collect();
+        for rejection in &answer.rejected {
+            let item = items.get(rejection.index).ok_or_else(wrong)?;
+            if !matches!(item.fate, Fate::Refused | Fate::Expired) {
+                answers.surprise(format!("event {} was refused: {}", item.index, rejection.reason));
+            }
+        }
+        let accepted = items
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !rejected.contains(place));
+        for (_, item) in accepted.filter(|(_, item)| matches!(item.fate, Fate::Refused | Fate::TooLarge)) {
+            answers.surprise(format!(
+                "event {} was accepted: {}",
+                item.index,
+                String::from_utf8_lossy(&item.body)
+            ));
+        }
+        Ok(())
+    }
+}
