@@ -5,9 +5,12 @@
 //! compares the two with the recorded [`state`] into ordered actions, and [`apply`] carries them out.
 //! `cli` is the only module that prints. Nothing goes back up: no module calls one before it.
 
+pub mod apply;
 pub mod cli;
 pub mod endpoints;
 pub mod load;
+pub mod plan;
 pub mod provider;
 pub mod resource;
 pub mod spec;
+pub mod state;

@@ -31,6 +31,8 @@ impl<C: Send + Sync + 'static> Kind<C> {
                 name: R::KIND,
                 replace_on: R::REPLACE_ON,
                 reboot_on: R::REBOOT_ON,
+                create_first: R::CREATE_FIRST,
+                stable_outputs: R::STABLE_OUTPUTS,
                 found_by: R::FOUND_BY,
                 deadline: R::DEADLINE,
             },

@@ -8,13 +8,14 @@ mod kind;
 
 pub use kind::{Kind, Typed};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::resource::{Change, Observed};
+use crate::resource::{Address, Change, Observed};
 
 /// One kind of thing that exists outside. Each verb is safe to repeat.
 ///
@@ -27,6 +28,11 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     const REPLACE_ON: &'static [&'static str];
     /// Properties whose change takes effect only after [`Resource::reboot`].
     const REBOOT_ON: &'static [&'static str] = &[];
+    /// A replacement makes the new one before it deletes the old one.
+    const CREATE_FIRST: bool = false;
+    /// Outputs that stay what they are as long as it isn't replaced: what refers to them needs no look
+    /// when this one is merely changed.
+    const STABLE_OUTPUTS: &'static [&'static str] = &[];
     /// How a half-made resource is found again after a crash.
     const FOUND_BY: FoundBy;
     /// How long creation, update or deletion may take before it counts as failed.
@@ -125,6 +131,10 @@ pub struct KindFacts {
     pub replace_on: &'static [&'static str],
     /// `Resource::REBOOT_ON`.
     pub reboot_on: &'static [&'static str],
+    /// `Resource::CREATE_FIRST`.
+    pub create_first: bool,
+    /// `Resource::STABLE_OUTPUTS`.
+    pub stable_outputs: &'static [&'static str],
     /// `Resource::FOUND_BY`.
     pub found_by: FoundBy,
     /// `Resource::DEADLINE`.
@@ -181,6 +191,32 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// See [`Resource::delete`].
     fn delete<'a>(&'a self, kind: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// The providers of one target, by the first part of an address.
+#[derive(Clone, Default)]
+pub struct Providers(Vec<Arc<dyn Provider>>);
+
+impl Providers {
+    /// These, each under its own name.
+    pub fn new(providers: Vec<Arc<dyn Provider>>) -> Self {
+        Self(providers)
+    }
+
+    /// The one that makes `address`.
+    pub fn of(&self, address: &Address) -> Result<&dyn Provider, ProviderError> {
+        let name = address.provider();
+        let found = self.0.iter().find(|provider| provider.name() == name);
+        found.map(|provider| &**provider).ok_or_else(|| {
+            ProviderError::refused(format!("{address}: this target has no provider `{name}`"))
+                .with_hint("the state may be of another target: check the plan's `target`")
+        })
+    }
+
+    /// What the engine knows of the address's kind; `None`: no provider has it.
+    pub fn facts(&self, address: &Address) -> Option<KindFacts> {
+        self.of(address).ok()?.facts(address.kind())
+    }
 }
 
 /// Why a verb failed, what that means for what it should have done, and what to do.
