@@ -1,23 +1,30 @@
 //! Sends a seeded workload to a running platform and knows what must come of it.
 //!
 //! [`workload`] makes the events, [`ledger`] what they must add up to, [`send`](mod@send) carries them over HTTP and
-//! Kafka, [`settlement`] waits until they are durable and compares what the shards hold with the ledger.
+//! Kafka, [`settlement`] waits until they are durable [`audit`](mod@audit) compares what the
+//! shards hold with the ledger, and [`outcome`] is the whole of it.
 //! Sees a platform through its [`Endpoints`](crate::endpoints::Endpoints) alone, prints nothing, and never
 //! asks the service how much it has done.
 
 mod accounts;
+pub mod audit;
 mod clock;
 mod http;
 mod kafka;
 pub mod ledger;
+pub mod outcome;
 mod pace;
 mod secret;
 pub mod send;
+pub mod settlement;
+pub mod shards;
+pub mod usage;
 pub mod workload;
 
 pub use accounts::Popularity;
 pub use ledger::Ledger;
-pub use send::{Options, Progress, Sending, send};
+pub use outcome::{Outcome, run};
+pub use send::{Options, Progress, Stage};
 pub use workload::{Mix, Workload};
 
 /// Why a workload could not be carried through.
@@ -56,6 +63,22 @@ pub enum LoadError {
         status: u16,
         /// The beginning of the answer.
         body: String,
+    },
+    /// A shard could not be read.
+    #[error("shard {number}: {reason}")]
+    Shard {
+        /// Its number.
+        number: u16,
+        /// What Postgres or the connection says.
+        reason: String,
+    },
+    /// What was sent did not become durable.
+    #[error("nothing more became durable for {seconds} s: {reason}")]
+    Unsettled {
+        /// How long it was waited.
+        seconds: u64,
+        /// What is missing.
+        reason: String,
     },
     /// Kafka refused.
     #[error("Kafka at {servers}: {reason}")]

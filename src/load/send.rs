@@ -1,5 +1,6 @@
 //! Carries a workload over both channels at once, on threads of its own, and tells what was answered.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -26,13 +27,44 @@ pub struct Options {
     pub patience: Duration,
 }
 
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// Events go in.
+    #[default]
+    Sending,
+    /// Everything is sent; the platform makes it durable.
+    Settling,
+    /// The shards are read.
+    Auditing,
+    /// Over.
+    Done,
+}
+
 /// How far a run is; read it from another thread.
 #[derive(Debug, Default)]
 pub struct Progress {
+    stage: Mutex<Stage>,
     /// Events answered over HTTP.
     pub http: AtomicU64,
     /// Events acknowledged by Kafka.
     pub kafka: AtomicU64,
+}
+
+impl Progress {
+    /// What the run is doing now.
+    pub fn stage(&self) -> Stage {
+        *self.stage.lock().expect("no holder panics")
+    }
+
+    /// Events answered over both channels.
+    pub fn sent(&self) -> u64 {
+        self.http.load(Ordering::Relaxed) + self.kafka.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn enter(&self, stage: Stage) {
+        *self.stage.lock().expect("no holder panics") = stage;
+    }
 }
 
 /// What the platform answered.
