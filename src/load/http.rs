@@ -23,8 +23,6 @@ pub(super) struct Target {
 }
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Before so much is sent, the API is asked whether it wants it.
-const LARGE_BODY_BYTES: usize = 1 << 20;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -58,18 +56,11 @@ pub(super) fn send(
     while let Some(range) = take_range(next, options) {
         let due = pace.wait(range.start);
         let items = range.filter(|index| series.channel(*index) == Channel::Http);
-        let (large, batch): (Vec<Item>, Vec<Item>) = items
-            .map(|index| series.item(index))
-            .partition(|item| item.fate == Fate::TooLarge);
+        let batch: Vec<Item> = items.map(|index| series.item(index)).collect();
         if !batch.is_empty() {
             connection.post(&batch, due, &mut answers)?;
+            progress.http.fetch_add(batch.len() as u64, Ordering::Relaxed);
         }
-        for item in &large {
-            connection.post(std::slice::from_ref(item), Instant::now(), &mut answers)?;
-        }
-        progress
-            .http
-            .fetch_add((batch.len() + large.len()) as u64, Ordering::Relaxed);
     }
     Ok(answers)
 }
@@ -80,18 +71,12 @@ struct Connection<'a> {
     patience: Duration,
 }
 
-/// What the service answers.
+/// What the service answers: 202 when it took all, 400 or 413 when it refused some.
 #[derive(Debug, Deserialize)]
 struct Answer {
     accepted: u64,
     #[serde(default)]
-    rejected: Vec<Rejection>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Rejection {
-    index: usize,
-    reason: String,
+    rejected_indexes: Vec<usize>,
 }
 
 /// One try of a request.
@@ -163,9 +148,6 @@ impl<'a> Connection<'a> {
             .agent
             .post(&self.target.url)
             .content_type("application/x-ndjson");
-        if body.len() > LARGE_BODY_BYTES {
-            request = request.header("expect", "100-continue");
-        }
         if let Some(key) = &self.target.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
@@ -211,44 +193,36 @@ impl<'a> Connection<'a> {
         body: &str,
         answers: &mut Answers,
     ) -> Result<(), LoadError> {
-        if status == 413 {
-            answers.too_large += items.len() as u64;
-            for item in items.iter().filter(|item| item.fate != Fate::TooLarge) {
-                answers.surprise(format!("413 for event {}, which is not large", item.index));
-            }
-            return Ok(());
-        }
         let wrong = || LoadError::Answer {
             url: self.target.url.clone(),
             status,
             body: body.chars().take(300).collect(),
         };
-        if status != 202 && status != 400 {
+        if !matches!(status, 202 | 400 | 413) {
             return Err(wrong());
         }
         let answer: Answer = serde_json::from_str(body).map_err(|_| wrong())?;
-        answers.accepted += answer.accepted;
-        answers.rejected += answer.rejected.len() as u64;
-        if answer.accepted + answer.rejected.len() as u64 != items.len() as u64 {
+        let rejected: HashSet<usize> = answer.rejected_indexes.iter().copied().collect();
+        if answer.accepted + rejected.len() as u64 != items.len() as u64 {
             return Err(wrong());
         }
-        let rejected: HashSet<usize> = answer.rejected.iter().map(|rejection| rejection.index).collect();
-        for rejection in &answer.rejected {
-            let item = items.get(rejection.index).ok_or_else(wrong)?;
-            if !matches!(item.fate, Fate::Refused | Fate::Expired) {
-                answers.surprise(format!("event {} was refused: {}", item.index, rejection.reason));
+        answers.accepted += answer.accepted;
+        for (place, item) in items.iter().enumerate() {
+            let refused = rejected.contains(&place);
+            match (item.fate, refused) {
+                (Fate::TooLarge, true) if status == 413 => answers.too_large += 1,
+                (Fate::Refused | Fate::Expired, true) => answers.rejected += 1,
+                (Fate::Counted { .. } | Fate::Repeated | Fate::Contradicted | Fate::Expired, false) => {}
+                (fate, _) => {
+                    let answer = if refused { "refused" } else { "accepted" };
+                    let start: String = String::from_utf8_lossy(&item.body).chars().take(200).collect();
+                    answers.rejected += u64::from(refused);
+                    answers.surprise(format!(
+                        "{status}, {answer}, event {} ({fate:?}): {start}",
+                        item.index
+                    ));
+                }
             }
-        }
-        let accepted = items
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| !rejected.contains(place));
-        for (_, item) in accepted.filter(|(_, item)| matches!(item.fate, Fate::Refused | Fate::TooLarge)) {
-            answers.surprise(format!(
-                "event {} was accepted: {}",
-                item.index,
-                String::from_utf8_lossy(&item.body)
-            ));
         }
         Ok(())
     }

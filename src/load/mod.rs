@@ -91,4 +91,6 @@ pub enum LoadError {
 }
 
 #[cfg(test)]
+mod http_tests;
+#[cfg(test)]
 mod tests;

@@ -52,7 +52,7 @@ impl Usage {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
 /// The first answer about an account may come from Postgres and bring it to Redis.
 const ASKED_TIMES: usize = 3;
 
@@ -97,16 +97,11 @@ pub async fn compare(
 
 fn ask(endpoints: &Endpoints, workload: &Workload, account: u64) -> Result<Answer, LoadError> {
     let base = endpoints.api.first().ok_or(LoadError::Missing { what: "API" })?;
-    let (from, to) = (
-        workload.start_ms - 34 * DAY_MS,
-        Timestamp::now().as_millisecond() + DAY_MS / 24,
-    );
-    let url = format!(
-        "{}/v1/accounts/{account}/usage?from={}&to={}&granularity=hour",
-        base.trim_end_matches('/'),
-        clock::rfc3339(from),
-        clock::rfc3339(to)
-    );
+    let hour = |ms: i64| clock::rfc3339(ms - ms.rem_euclid(HOUR_MS));
+    let from = hour(workload.start_ms - 34 * 24 * HOUR_MS);
+    let to = hour(Timestamp::now().as_millisecond() + 2 * HOUR_MS);
+    let base = base.trim_end_matches('/');
+    let url = format!("{base}/v1/accounts/{account}/usage?from={from}&to={to}&granularity=total");
     let key = endpoints.api_key.as_deref().map(secret::read).transpose()?;
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)

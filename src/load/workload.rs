@@ -132,10 +132,8 @@ pub struct Item {
     pub body: Vec<u8>,
 }
 
-/// More than the API takes as a request's body (4 MiB).
-const OVERSIZED_BODY_BYTES: usize = (4 << 20) + 1;
 /// More than the service takes as an event (16 KiB), less than Kafka takes as a record (1 MB).
-const OVERSIZED_RECORD_BYTES: usize = 100_000;
+const OVERSIZED_BYTES: usize = 20_000;
 /// An account's id is a positive 63-bit number: the run above, the account's number below.
 const RUN_BITS: u32 = 30;
 const ACCOUNT_BITS: u32 = 32;
@@ -283,10 +281,7 @@ impl Series {
         let fields = Fields { event_id, ..fields };
         let body = match sort {
             Sort::Malformed => fields.malformed(random.next_u64()),
-            Sort::Oversized => fields.json(&"x".repeat(match self.channel(index) {
-                Channel::Http => OVERSIZED_BODY_BYTES,
-                Channel::Kafka => OVERSIZED_RECORD_BYTES,
-            })),
+            Sort::Oversized => fields.json(&"x".repeat(OVERSIZED_BYTES)),
             _ => fields.json("eu-central-1"),
         };
         let fate = match sort {
