@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::eks::yes;
-use super::units::{Duration, Port, SecretReference, TimeWindow};
+use super::units::{Duration, Port, SecretReference, TimeWindow, WeeklyWindow};
 
 /// Shards of one kind: each a primary and its replicas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,10 +54,7 @@ pub struct Aurora {
     pub backup_window: Option<TimeWindow>,
     /// When AWS may patch, such as `sun:05:00-sun:06:00`, UTC. Unset: AWS chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(
-        pattern = "^(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]$"
-    ))]
-    pub maintenance_window: Option<String>,
+    pub maintenance_window: Option<WeeklyWindow>,
     /// Encrypts storage; can't be changed later. Default true.
     #[serde(default = "yes")]
     pub storage_encrypted: bool,

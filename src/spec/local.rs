@@ -1,12 +1,11 @@
 //! How the plan runs as processes on this machine.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::units::Port;
+use super::units::{LoopbackAddress, Port};
 
 /// Folder, address, ports and programs of the local target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,8 +15,7 @@ pub struct Local {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
     /// Address that every process binds; loopback only. Default 127.0.0.1.
-    #[schemars(with = "String", extend("format" = "ip"))]
-    pub bind: IpAddr,
+    pub bind: LoopbackAddress,
     /// First of the ports that are given out in order to what names none: 64 are kept. Default 19000.
     pub port_base: Port,
     /// Ports by process, such as `kafka-1`, `redis-2`, `sentinel-1`, `shard-0`, `ingest-api-1`; they win over
@@ -34,7 +32,7 @@ impl Default for Local {
     fn default() -> Self {
         Self {
             folder: None,
-            bind: IpAddr::from([127, 0, 0, 1]),
+            bind: LoopbackAddress::default(),
             port_base: Port::known(19_000),
             ports: BTreeMap::new(),
             programs: BTreeMap::new(),

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::units::Name;
+
 /// What the platform is called, and the tags that every resource of it carries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// Name of the plan and prefix of what it makes: lower-case letters, digits and hyphens, at most 40,
     /// starting with a letter. The state of a local plan lies in `.vvbill/<name>/`.
-    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,39}$"))]
-    pub name: String,
+    pub name: Name,
     /// `production`, `staging`, `local` …; becomes the tag `Environment`.
     #[serde(default = "default_environment")]
     pub environment: String,

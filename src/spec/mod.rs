@@ -3,29 +3,36 @@
 //! Pure: no file, clock, network or async. Whoever calls hands over the texts; `cli` does. Depends on no
 //! other module of vvbill.
 //!
-//! A text becomes a tree of nodes with spans ([`yaml`]); trees that `extends`, `--var-file` and `--set`
-//! name are laid over one another ([`load`]); the result is checked against the JSON Schema of the types
-//! below ([`schema`]) and, when nothing is wrong, becomes a [`Spec`].
+//! A text becomes a tree of nodes with spans; trees that `extends`, `--var-file` and `--set`
+//! name are laid over one another ([`load()`]); the result is checked against the JSON Schema of the types
+//! below ([`schema()`]) and, when nothing is wrong, becomes a [`Spec`].
 
 mod aurora;
+mod check;
 mod cost;
+pub mod diagnostic;
 mod edge;
 mod eks;
 mod ingest;
 mod kafka;
+mod load;
 mod load_balancer;
 mod local;
 mod metadata;
 mod monitoring;
 mod network;
 mod objectives;
+mod path;
 mod redis;
 mod regions;
 mod rollout;
+pub mod schema;
+mod source;
 mod state;
 mod tuning;
 mod units;
 mod workload;
+mod yaml;
 
 use std::collections::BTreeMap;
 
@@ -34,23 +41,29 @@ use serde::{Deserialize, Serialize};
 
 pub use aurora::*;
 pub use cost::*;
+pub use diagnostic::{Diagnostic, DiagnosticView, RelatedView, Severity};
 pub use edge::*;
 pub use eks::*;
 pub use ingest::*;
 pub use kafka::*;
+pub use load::{Loaded, MAX_EXTENDS, Overrides, Problems, load};
 pub use load_balancer::*;
 pub use local::*;
 pub use metadata::*;
 pub use monitoring::*;
 pub use network::*;
 pub use objectives::*;
+pub use path::{FieldPath, PathError, Segment, SpanMap};
 pub use redis::*;
 pub use regions::*;
 pub use rollout::*;
+pub use schema::{UnknownField, explain_field, schema};
+pub use source::{Excerpt, SourceId, Sources, Span};
 pub use state::*;
 pub use tuning::*;
 pub use units::*;
 pub use workload::*;
+pub use yaml::MAX_BYTES;
 
 /// A plan: everything that a billing-event platform is, on one target.
 ///

@@ -18,7 +18,7 @@ pub struct Alert {
     pub held_for: Duration,
     /// Default `warning`.
     #[serde(default)]
-    pub severity: Severity,
+    pub severity: AlertSeverity,
     /// What is wrong, in a line.
     pub summary: String,
     /// What to do. Unset: nothing is said.
@@ -33,7 +33,7 @@ const fn five_minutes() -> Duration {
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub enum AlertSeverity {
     Info,
     #[default]
     Warning,

@@ -22,10 +22,12 @@ pub struct OperatingSystem {
 
 /// A Linux distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub enum Distribution {
+    #[serde(rename = "amazon-linux-2")]
     AmazonLinux2,
+    #[serde(rename = "amazon-linux-2023")]
     AmazonLinux2023,
+    #[serde(rename = "ubuntu")]
     Ubuntu,
 }
 

@@ -7,6 +7,7 @@
 //! Kubernetes' `Ki Mi Gi Ti` (powers of 1,024); upper and lower case mean the same.
 
 mod money;
+mod name;
 mod network;
 mod quantity;
 mod rate;
@@ -15,11 +16,12 @@ mod time;
 mod workers;
 
 pub use money::{Money, Percent};
-pub use network::{Cidr, Port};
+pub use name::Name;
+pub use network::{Cidr, LoopbackAddress, Port};
 pub use quantity::{Bytes, CpuQuantity};
 pub use rate::EventRate;
-pub use secret::{REDACTED, SecretReference};
-pub use time::{Duration, TimeWindow};
+pub use secret::{LiteralSecret, REDACTED, SecretReference};
+pub use time::{Duration, TimeWindow, WeeklyWindow};
 pub use workers::WorkerCount;
 
 /// Why a text is not a quantity, and how to write it.
@@ -51,25 +53,50 @@ pub trait Unit: std::str::FromStr<Err = UnitError> + std::fmt::Display {
     const ABOUT: &'static str;
 }
 
+/// A unit without its type: how to write it, and whether a text is one.
+struct Erased {
+    format: &'static str,
+    about: &'static str,
+    judge: fn(&str) -> Result<(), UnitError>,
+}
+
+const fn erased<U: Unit>() -> Erased {
+    Erased {
+        format: U::FORMAT,
+        about: U::ABOUT,
+        judge: |text| text.parse::<U>().map(drop),
+    }
+}
+
+const UNITS: [Erased; 14] = [
+    erased::<Duration>(),
+    erased::<TimeWindow>(),
+    erased::<WeeklyWindow>(),
+    erased::<Bytes>(),
+    erased::<CpuQuantity>(),
+    erased::<Money>(),
+    erased::<Percent>(),
+    erased::<Cidr>(),
+    erased::<Port>(),
+    erased::<LoopbackAddress>(),
+    erased::<EventRate>(),
+    erased::<WorkerCount>(),
+    erased::<SecretReference>(),
+    erased::<Name>(),
+];
+
 /// Judges `text` as the quantity of that `format`; `None` where the format is no unit.
 pub(crate) fn judge(format: &str, text: &str) -> Option<Result<(), UnitError>> {
-    fn parse<U: Unit>(text: &str) -> Result<(), UnitError> {
-        text.parse::<U>().map(drop)
-    }
-    Some(match format {
-        Duration::FORMAT => parse::<Duration>(text),
-        TimeWindow::FORMAT => parse::<TimeWindow>(text),
-        Bytes::FORMAT => parse::<Bytes>(text),
-        CpuQuantity::FORMAT => parse::<CpuQuantity>(text),
-        Money::FORMAT => parse::<Money>(text),
-        Percent::FORMAT => parse::<Percent>(text),
-        Cidr::FORMAT => parse::<Cidr>(text),
-        Port::FORMAT => parse::<Port>(text),
-        EventRate::FORMAT => parse::<EventRate>(text),
-        WorkerCount::FORMAT => parse::<WorkerCount>(text),
-        SecretReference::FORMAT => parse::<SecretReference>(text),
-        _ => return None,
-    })
+    let unit = UNITS.iter().find(|unit| unit.format == format)?;
+    Some((unit.judge)(text))
+}
+
+/// How the quantity of that `format` is written; `None` where the format is no unit.
+pub(crate) fn about(format: &str) -> Option<&'static str> {
+    UNITS
+        .iter()
+        .find(|unit| unit.format == format)
+        .map(|unit| unit.about)
 }
 
 /// Splits `12.5 GiB` into its number and its unit; the number may hold `_` and `,` between digits.

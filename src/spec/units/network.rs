@@ -1,7 +1,7 @@
 //! Address blocks (`10.0.0.0/16`) and ports.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use super::{Unit, UnitError, text_form};
@@ -138,3 +138,49 @@ impl fmt::Display for Port {
 }
 
 text_form!(Port);
+
+/// An address that only this machine can reach: `127.0.0.1` and its like, or `::1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LoopbackAddress(IpAddr);
+
+impl LoopbackAddress {
+    pub const fn get(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl Default for LoopbackAddress {
+    /// 127.0.0.1
+    fn default() -> Self {
+        Self(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+}
+
+impl Unit for LoopbackAddress {
+    const FORMAT: &'static str = "vvbill-loopback";
+    const PATTERN: &'static str = r"^(127(\.[0-9]{1,3}){3}|::1)$";
+    const EXAMPLES: &'static [&'static str] = &["127.0.0.1", "::1"];
+    const ABOUT: &'static str = "an address of the loopback interface: 127.0.0.1";
+}
+
+impl FromStr for LoopbackAddress {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let address: Option<IpAddr> = text.trim().parse().ok();
+        address.filter(IpAddr::is_loopback).map(Self).ok_or_else(|| {
+            UnitError::new(
+                format!("`{text}` is no address that only this machine can reach"),
+                format!("write {}", Self::ABOUT),
+            )
+        })
+    }
+}
+
+impl fmt::Display for LoopbackAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+text_form!(LoopbackAddress);

@@ -169,18 +169,10 @@ impl FromStr for TimeWindow {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let minute = |clock: &str| -> Option<u16> {
-            let (hours, minutes) = clock.split_once(':')?;
-            let two_digits = |part: &str, limit: u16| -> Option<u16> {
-                let valid = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-                part.parse().ok().filter(|number| valid && *number < limit)
-            };
-            Some(two_digits(hours, 24)? * 60 + two_digits(minutes, 60)?)
-        };
         let window = text.trim().split_once('-').and_then(|(start, end)| {
             Some(Self {
-                start_minute: minute(start)?,
-                end_minute: minute(end)?,
+                start_minute: minute_of_day(start)?,
+                end_minute: minute_of_day(end)?,
             })
         });
         window
@@ -209,3 +201,76 @@ impl fmt::Display for TimeWindow {
 }
 
 text_form!(TimeWindow);
+
+/// `03:30` → 210
+fn minute_of_day(clock: &str) -> Option<u16> {
+    let (hours, minutes) = clock.split_once(':')?;
+    let two_digits = |part: &str, limit: u16| -> Option<u16> {
+        let valid = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        part.parse().ok().filter(|number| valid && *number < limit)
+    };
+    Some(two_digits(hours, 24)? * 60 + two_digits(minutes, 60)?)
+}
+
+/// A weekly window in UTC, `ddd:hh:mm-ddd:hh:mm`, as RDS and ElastiCache take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WeeklyWindow {
+    /// Minutes after Monday's midnight UTC.
+    pub start_minute: u16,
+    /// Minutes after Monday's midnight UTC.
+    pub end_minute: u16,
+}
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+impl WeeklyWindow {
+    /// Length in minutes, 1 to 10,079.
+    pub const fn length_minutes(self) -> u16 {
+        (self.end_minute + 10_080 - self.start_minute) % 10_080
+    }
+}
+
+impl Unit for WeeklyWindow {
+    const FORMAT: &'static str = "vvbill-weekly-window";
+    const PATTERN: &'static str = "^[a-z]{3}:[0-2][0-9]:[0-5][0-9]-[a-z]{3}:[0-2][0-9]:[0-5][0-9]$";
+    const EXAMPLES: &'static [&'static str] = &["sun:05:00-sun:06:00"];
+    const ABOUT: &'static str = "two days and times in UTC: sun:05:00-sun:06:00";
+}
+
+impl FromStr for WeeklyWindow {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let moment = |moment: &str| -> Option<u16> {
+            let (day, clock) = moment.split_once(':')?;
+            let day = DAYS.iter().position(|name| *name == day)?;
+            Some(u16::try_from(day).ok()? * 1_440 + minute_of_day(clock)?)
+        };
+        let window = text.trim().split_once('-').and_then(|(start, end)| {
+            Some(Self {
+                start_minute: moment(start)?,
+                end_minute: moment(end)?,
+            })
+        });
+        window
+            .filter(|window| window.start_minute != window.end_minute)
+            .ok_or_else(|| {
+                UnitError::new(
+                    format!("`{text}` is not a weekly window"),
+                    format!("write {}", Self::ABOUT),
+                )
+            })
+    }
+}
+
+impl fmt::Display for WeeklyWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = |minute: u16| {
+            let (day, clock) = (usize::from(minute / 1_440) % DAYS.len(), minute % 1_440);
+            format!("{}:{:02}:{:02}", DAYS[day], clock / 60, clock % 60)
+        };
+        write!(f, "{}-{}", moment(self.start_minute), moment(self.end_minute))
+    }
+}
+
+text_form!(WeeklyWindow);

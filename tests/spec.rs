@@ -1,0 +1,14 @@
+//! The typed plan, from outside: what loads, what is refused and how it is said.
+#![allow(clippy::unwrap_used)]
+
+#[path = "spec/plans.rs"]
+mod plans;
+
+use vvbill::spec::{Loaded, Overrides, Problems, load};
+
+/// Loads a plan of one text.
+fn load_text(text: &str) -> Result<Loaded, Problems> {
+    load("plan.yaml", &Overrides::default(), &mut |_| {
+        Ok(text.as_bytes().to_vec())
+    })
+}
