@@ -1,0 +1,9 @@
+//! The command line as its users meet it: the real binary, run in a folder of its own.
+//!
+//! Protects the contract with scripts: help texts, error messages, exit codes, what goes to which stream.
+#![allow(clippy::unwrap_used)]
+
+#[path = "cli/binary.rs"]
+mod binary;
+#[path = "cli/usage.rs"]
+mod usage;
