@@ -8,7 +8,12 @@ mod arguments;
 mod completions;
 mod error;
 mod exit;
+mod explain;
+mod plan_file;
 mod report;
+mod saved;
+mod schema;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -106,6 +111,9 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Validate(validate::Arguments),
+    Schema(schema::Arguments),
+    Explain(explain::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -117,6 +125,9 @@ fn start(global: &Global, command: Command, report: &Report) -> Result<Exit, Err
     }
     report::log::start(global.log.as_deref(), report)?;
     match command {
+        Command::Validate(arguments) => validate::run(&arguments, report),
+        Command::Schema(arguments) => schema::run(&arguments, report),
+        Command::Explain(arguments) => explain::run(&arguments, report),
         Command::Completions(arguments) => completions::run(&arguments, report),
     }
 }

@@ -36,10 +36,15 @@ impl Folder {
     /// The command, ready to be changed and started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vvbill"));
-        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("VVBILL_") || ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"].contains(&name.as_str()) {
+            if name.starts_with("VVBILL_")
+                || ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"].contains(&name.as_str())
+            {
                 command.env_remove(name);
             }
         }
@@ -71,8 +76,11 @@ impl Folder {
     /// The text with this folder's own name taken out, so that it is the same in each run.
     fn without_folder(&self, bytes: &[u8]) -> String {
         let text = std::str::from_utf8(bytes).expect("vvbill prints UTF-8");
-        text.replace(&*self.0.path().canonicalize().unwrap().to_string_lossy(), "[folder]")
-            .replace(&*self.0.path().to_string_lossy(), "[folder]")
+        text.replace(
+            &*self.0.path().canonicalize().unwrap().to_string_lossy(),
+            "[folder]",
+        )
+        .replace(&*self.0.path().to_string_lossy(), "[folder]")
     }
 }
 

@@ -29,7 +29,11 @@ fn each_command_has_its_help() {
         arguments.push("--help");
         let run = folder.run(&arguments).expect(0);
         assert_eq!(run.stderr, "", "help is data");
-        let name = if path.is_empty() { "vvbill".into() } else { path.join("_") };
+        let name = if path.is_empty() {
+            "vvbill".into()
+        } else {
+            path.join("_")
+        };
         assert_snapshot!(format!("help_{name}"), run.stdout);
     }
 }

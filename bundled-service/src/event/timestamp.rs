@@ -105,8 +105,13 @@ fn fraction_micros(rest: &[u8]) -> Result<(i64, &[u8]), Rejection> {
     if length == 0 || length > 9 {
         return Err(Rejection::OccurredAt);
     }
-    let padded = after_point[..length].iter().copied().chain(std::iter::repeat(b'0'));
-    let micros = padded.take(6).fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let padded = after_point[..length]
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(b'0'));
+    let micros = padded
+        .take(6)
+        .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
     Ok((micros, &after_point[length..]))
 }
 

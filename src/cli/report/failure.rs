@@ -15,7 +15,7 @@ pub(crate) fn render(error: &Error) -> String {
         style::paint(style::STRONG, &error.message)
     );
     if let Some(snippet) = &error.at {
-        out.push_str(&snippet.render());
+        out.push_str(&snippet.render('^', style::ERROR, ""));
     }
     if let Some(address) = &error.address {
         let _ = writeln!(out, "  {}: {address}", style::paint(style::FAINT, "resource"));

@@ -4,14 +4,21 @@
 //! whether they are terminals and whether anybody still listens.
 
 pub(crate) mod failure;
+pub(crate) mod findings;
 pub(crate) mod log;
+pub(crate) mod plan;
+pub(crate) mod redact;
+pub(crate) mod run;
 pub(crate) mod snippet;
+pub(crate) mod stream;
 pub(crate) mod style;
+pub(crate) mod terraform;
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use super::error::Error;
 
@@ -22,6 +29,7 @@ pub(crate) struct Report {
     stderr_color: ColorChoice,
     progress: bool,
     dialogue: bool,
+    bars: MultiProgress,
 }
 
 impl Report {
@@ -37,11 +45,18 @@ impl Report {
                 ColorChoice::Never
             }
         };
+        let progress = io::stderr().is_terminal() && !set("CI") && !dumb;
+        let target = if progress {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         Self {
             stdout_color: choice(io::stdout().is_terminal()),
             stderr_color: choice(io::stderr().is_terminal()),
-            progress: io::stderr().is_terminal() && !set("CI") && !dumb,
+            progress,
             dialogue: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            bars: MultiProgress::with_draw_target(target),
         }
     }
 
@@ -53,6 +68,11 @@ impl Report {
     /// Whether progress bars may be drawn on standard error.
     pub(crate) fn draws_progress(&self) -> bool {
         self.progress
+    }
+
+    /// The bars at the bottom of the terminal; hidden where there is none.
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.bars
     }
 
     /// Whether there is a person to ask.
@@ -81,8 +101,18 @@ impl Report {
 
     /// Says something on standard error, ended by a newline. That nobody listens is no failure.
     pub(crate) fn say(&self, text: impl Display) {
-        let mut err = AutoStream::new(io::stderr().lock(), self.stderr_color);
-        let _ = writeln!(err, "{text}");
+        self.bars.suspend(|| {
+            let mut err = AutoStream::new(io::stderr().lock(), self.stderr_color);
+            let _ = writeln!(err, "{text}");
+        });
+    }
+
+    /// Says what a person should know.
+    pub(crate) fn warn(&self, text: impl Display) {
+        self.say(format_args!(
+            "{}: {text}",
+            style::paint(style::WARNING, "warning")
+        ));
     }
 
     /// Says what a person can do.

@@ -2,78 +2,72 @@
 
 use std::fmt::Write as _;
 
-use super::style;
+use anstyle::Style;
+use serde::{Deserialize, Serialize};
 
-/// One underlined stretch of one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use super::style;
+use crate::spec::Excerpt;
+
+/// One underlined stretch of one line, secrets taken out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snippet {
     /// As the user named it.
     pub file: String,
     /// From 1.
-    pub line: usize,
+    pub line: u32,
     /// In characters, from 1.
-    pub column: usize,
+    pub column: u32,
+    /// From 1.
+    pub end_line: u32,
+    /// Behind the last character.
+    pub end_column: u32,
     /// The line's text, without its end.
     pub text: String,
-    /// How many characters to underline, at least 1.
-    pub width: usize,
+    /// Where in `text` the underlining starts, from 1.
+    pub caret: u32,
+    /// How many characters are underlined.
+    pub length: u32,
 }
 
-/// Lines longer than this are cut around the caret.
-const WIDEST: usize = 140;
+impl From<Excerpt> for Snippet {
+    fn from(excerpt: Excerpt) -> Self {
+        let Excerpt {
+            file,
+            line,
+            column,
+            end_line,
+            end_column,
+            text,
+            caret,
+            length,
+        } = excerpt;
+        Self {
+            file,
+            line,
+            column,
+            end_line,
+            end_column,
+            text,
+            caret,
+            length,
+        }
+    }
+}
 
 impl Snippet {
-    /// The lines from `-->` to the caret, each ended by a newline.
-    pub(crate) fn render(&self) -> String {
+    /// The lines from `-->` to the caret, each ended by a newline; `mark` underlines, `label` follows it.
+    pub(crate) fn render(&self, mark: char, color: Style, label: &str) -> String {
         let gutter = self.line.to_string().len();
         let (bar, reset) = (style::GUTTER.render(), style::GUTTER.render_reset());
-        let (text, offset) = self.visible();
-        let room = text.chars().count().saturating_sub(offset).max(1);
-        let caret = "^".repeat(self.width.clamp(1, room));
+        let offset = self.caret.saturating_sub(1) as usize;
+        let underline = mark.to_string().repeat(self.length.max(1) as usize);
+        let underline = style::paint(color, format_args!("{underline} {label}").to_string().trim_end());
         let mut out = String::new();
-        let _ = writeln!(
-            out,
-            "{:gutter$}{bar}-->{reset} {}:{}:{}",
-            "", self.file, self.line, self.column
-        );
+        let (file, line, column) = (&self.file, self.line, self.column);
+        let _ = writeln!(out, "{:gutter$}{bar}-->{reset} {file}:{line}:{column}", "");
         let _ = writeln!(out, "{:gutter$} {bar}|{reset}", "");
-        let _ = writeln!(out, "{bar}{} |{reset} {text}", self.line);
-        let _ = writeln!(
-            out,
-            "{:gutter$} {bar}|{reset} {:offset$}{}{caret}{}",
-            "",
-            "",
-            style::ERROR.render(),
-            style::ERROR.render_reset(),
-        );
+        let _ = writeln!(out, "{bar}{line} |{reset} {}", self.text);
+        let _ = writeln!(out, "{:gutter$} {bar}|{reset} {:offset$}{underline}", "", "");
         out
-    }
-
-    /// The text with tabs as one blank and control characters gone, cut to [`WIDEST`] around the
-    /// column, and where the caret starts in it.
-    fn visible(&self) -> (String, usize) {
-        let clean: Vec<char> = self
-            .text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        let column = self.column.saturating_sub(1).min(clean.len());
-        if clean.len() <= WIDEST {
-            return (
-                clean.into_iter().collect::<String>().trim_end().to_owned(),
-                column,
-            );
-        }
-        let start = column.saturating_sub(WIDEST / 2).min(clean.len() - WIDEST);
-        let mut text: String = clean[start..start + WIDEST].iter().collect();
-        let mut offset = column - start;
-        if start > 0 {
-            text.insert(0, '…');
-            offset += 1;
-        }
-        if start + WIDEST < clean.len() {
-            text.push('…');
-        }
-        (text, offset)
     }
 }
