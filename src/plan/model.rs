@@ -33,8 +33,8 @@ pub struct Plan {
     pub created_at: Timestamp,
     /// What was asked for.
     pub mode: Mode,
-    /// One per resource that was looked at, in an order in which they could be done one by one. Those
-    /// that need nothing are there as [`Verb::Keep`].
+    /// One per resource that was looked at: what stands, dependencies first, then what goes, dependents
+    /// first. Those that need nothing are there as [`Verb::Keep`].
     pub actions: Vec<Action>,
     /// What changed outside since the state was written.
     pub drift: Vec<Drift>,

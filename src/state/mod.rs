@@ -5,12 +5,14 @@
 //! provider, never decides what to do, and nobody but `apply` writes through it.
 
 pub mod journal;
+pub mod lock;
 pub mod model;
 pub mod store;
 
-pub use journal::{Ending, Entry, Operation, OperationVerb};
+pub use journal::{Ending, Entry, Journal, JournalError, Operation, OperationVerb};
+pub use lock::{Holder, Lock, LockError, LockOptions};
 pub use model::{PendingOperation, Record, State, StateError, Status};
-pub use store::{Store, StoreError};
+pub use store::{FileStore, Store, StoreError};
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -3,6 +3,10 @@
 //! A store moves bytes. It knows no format and takes no decision but one: a write whose expectation or
 //! fence no longer holds is refused.
 
+mod file;
+
+pub use file::FileStore;
+
 use futures::future::BoxFuture;
 
 /// What a store keeps.
@@ -12,9 +16,12 @@ pub enum Object {
     State,
     /// Who is at work.
     Lock,
-    /// The journal of the run before the last state write: with the newest backup it gives that state.
-    ArchivedJournal,
-    /// A former state, by its name.
+    /// The state before the last write. The store keeps it when [`Object::State`] is written.
+    PreviousState,
+    /// The journal of the run before the last state write: with [`Object::PreviousState`] it gives the
+    /// state again.
+    PreviousJournal,
+    /// A state kept before surgery, by its name.
     Backup(String),
 }
 
@@ -67,7 +74,7 @@ pub trait Store: Send + Sync {
     fn read_journal(&self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>>;
     /// Adds to the journal. After an error nothing of `bytes` is in it.
     fn append<'a>(&'a self, bytes: Vec<u8>, fence: &'a Fence) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// Ends the journal: it becomes [`Object::ArchivedJournal`].
+    /// Ends the journal: it becomes [`Object::PreviousJournal`].
     fn archive_journal<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 

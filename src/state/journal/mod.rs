@@ -4,6 +4,15 @@
 //! complete before its *end* entry is. The file stands beside the state and belongs to one serial of it:
 //! folding it into that state gives what was true when its writer stopped.
 
+mod fold;
+mod line;
+mod writer;
+
+pub use fold::fold;
+pub(crate) use fold::{Folding, forget, stand};
+pub use line::{JournalError, decode, encode};
+pub use writer::{Journal, Written};
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
