@@ -5,6 +5,7 @@
 //! state and never prints.
 
 mod kind;
+pub mod local;
 
 pub use kind::{Kind, Typed};
 

@@ -1,0 +1,271 @@
+//! `kafka_topic`: a topic with its partitions, replicas and settings.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use serde::{Deserialize, Serialize};
+
+use super::Machine;
+use super::marker::marked;
+use super::platform::Platform;
+use super::record;
+use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
+use crate::resource::{Change, Ref};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KafkaTopic {
+    /// Its name in the cluster.
+    pub name: String,
+    /// The platform's folder.
+    pub folder: Ref<PathBuf>,
+    /// `host:port` of each broker, by the broker's name.
+    pub brokers: BTreeMap<String, Ref<String>>,
+    /// The cluster that it lies in.
+    pub cluster_id: Ref<String>,
+    /// Their number can only grow.
+    pub partitions: u32,
+    /// Copies of each partition.
+    pub replication_factor: u32,
+    /// Settings of the topic; those that are not named stay as the brokers have them.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What others refer to.
+#[derive(Debug, Serialize)]
+pub struct Outputs {
+    /// The topic's name.
+    pub name: String,
+}
+
+impl KafkaTopic {
+    fn bootstrap(&self) -> String {
+        let brokers: Vec<&str> = self
+            .brokers
+            .values()
+            .filter_map(|broker| Some(broker.known()?.as_str()))
+            .collect();
+        brokers.join(",")
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>, ProviderError> {
+        ClientConfig::new()
+            .set("bootstrap.servers", self.bootstrap())
+            .set("socket.timeout.ms", "10000")
+            .create()
+            .map_err(|why| self.failed("be asked about", &why))
+    }
+
+    fn failed(&self, verb: &str, why: &KafkaError) -> ProviderError {
+        ProviderError::transient(format!("topic {} can't {verb}: {why}", self.name))
+    }
+
+    fn answer(&self, verb: &str, code: RDKafkaErrorCode) -> ProviderError {
+        let message = format!("Kafka refuses to {verb} topic {}: {code}", self.name);
+        match code {
+            RDKafkaErrorCode::InvalidReplicationFactor | RDKafkaErrorCode::RequestTimedOut => {
+                ProviderError::transient(message)
+            }
+            _ => ProviderError::refused(message),
+        }
+    }
+
+    /// Partitions and replicas as the brokers have them; `None`: there is no such topic.
+    async fn shape(&self) -> Result<Option<(u32, u32)>, ProviderError> {
+        let (admin, name) = (self.admin()?, self.name.clone());
+        let metadata = tokio::task::spawn_blocking(move || admin.inner().fetch_metadata(Some(&name), LIMIT))
+            .await
+            .map_err(|why| ProviderError::transient(format!("the look at the topic broke off: {why}")))?
+            .map_err(|why| self.failed("be asked about", &why))?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == self.name);
+        Ok(topic.filter(|topic| !topic.partitions().is_empty()).map(|topic| {
+            let replicas = topic.partitions()[0].replicas().len();
+            (topic.partitions().len() as u32, replicas as u32)
+        }))
+    }
+
+    /// The brokers' values of the settings that the plan names.
+    async fn live_settings(&self) -> Result<BTreeMap<String, String>, ProviderError> {
+        let topic = ResourceSpecifier::Topic(&self.name);
+        let answers = self
+            .admin()?
+            .describe_configs([&topic], &AdminOptions::new().request_timeout(Some(LIMIT)))
+            .await
+            .map_err(|why| self.failed("be asked about", &why))?;
+        let mut found = BTreeMap::new();
+        for answer in answers {
+            let answer = answer.map_err(|code| self.answer("describe", code))?;
+            let wanted = answer
+                .entries
+                .into_iter()
+                .filter(|entry| self.settings.contains_key(&entry.name));
+            found.extend(wanted.filter_map(|entry| Some((entry.name, entry.value?))));
+        }
+        Ok(found)
+    }
+
+    async fn alter_settings(&self) -> Result<(), ProviderError> {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(&self.name));
+        for (name, value) in &self.settings {
+            change = change.set(name, value);
+        }
+        let answers = self
+            .admin()?
+            .alter_configs([&change], &AdminOptions::new().request_timeout(Some(LIMIT)))
+            .await
+            .map_err(|why| self.failed("be changed", &why))?;
+        answers.into_iter().try_for_each(|answer| {
+            answer
+                .map(|_| ())
+                .map_err(|(_, code)| self.answer("change", code))
+        })
+    }
+
+    async fn grow(&self) -> Result<(), ProviderError> {
+        let Some((partitions, _)) = self.shape().await? else {
+            return Ok(());
+        };
+        if self.partitions < partitions {
+            return Err(ProviderError::refused(format!(
+                "topic {} has {partitions} partitions, and Kafka can't take any away",
+                self.name
+            )));
+        }
+        if self.partitions == partitions {
+            return Ok(());
+        }
+        let wanted = NewPartitions::new(&self.name, self.partitions as usize);
+        let answers = self
+            .admin()?
+            .create_partitions([&wanted], &AdminOptions::new().operation_timeout(Some(LIMIT)))
+            .await
+            .map_err(|why| self.failed("be grown", &why))?;
+        answers
+            .into_iter()
+            .try_for_each(|answer| answer.map(|_| ()).map_err(|(_, code)| self.answer("grow", code)))
+    }
+}
+
+/// Whether any broker of the platform that `home` lies in runs.
+fn brokers_run(home: &Path) -> bool {
+    let platform = home.parent().and_then(Path::parent);
+    platform.is_some_and(|platform| !marked(&platform.join("kafka_broker")).is_empty())
+}
+
+impl Resource for KafkaTopic {
+    const KIND: &'static str = "kafka_topic";
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "cluster_id", "replication_factor"];
+    const FOUND_BY: FoundBy = FoundBy::Composite;
+    type Cloud = Machine;
+    type Outputs = Outputs;
+
+    /// With no broker running, the topic lies in their data as it was last seen.
+    async fn observe(_machine: &Machine, id: &str) -> Result<Option<(Self, Outputs)>, ProviderError> {
+        let home = Path::new(id);
+        let Some(mut found) = record::read::<Self>(home)? else {
+            return Ok(None);
+        };
+        if brokers_run(home) {
+            match found.shape().await {
+                Ok(None) => return Ok(None),
+                Ok(Some((partitions, replication_factor))) => {
+                    found.settings = found.live_settings().await?;
+                    found.partitions = partitions;
+                    found.replication_factor = replication_factor;
+                }
+                Err(why) => tracing::warn!(topic = found.name, %why, "as last seen: no broker answers"),
+            }
+        }
+        let name = found.name.clone();
+        Ok(Some((found, Outputs { name })))
+    }
+
+    async fn find(&self, _machine: &Machine, _token: &str) -> Result<Option<String>, ProviderError> {
+        let Ok(platform) = Platform::of(&self.folder) else {
+            return Ok(None);
+        };
+        let home = platform.home(Self::KIND, &self.name);
+        Ok(record::exists(&home).then(|| home.display().to_string()))
+    }
+
+    async fn create(&self, _machine: &Machine, _token: &str) -> Result<String, ProviderError> {
+        let platform = Platform::of(&self.folder)?;
+        let home = platform.home(Self::KIND, &self.name);
+        let replication = TopicReplication::Fixed(i32::try_from(self.replication_factor).unwrap_or(i32::MAX));
+        let partitions = i32::try_from(self.partitions).unwrap_or(i32::MAX);
+        let mut topic = NewTopic::new(&self.name, partitions, replication);
+        for (name, value) in &self.settings {
+            topic = topic.set(name, value);
+        }
+        let answers = self
+            .admin()?
+            .create_topics([&topic], &AdminOptions::new().operation_timeout(Some(LIMIT)))
+            .await
+            .map_err(|why| self.failed("be made", &why))?;
+        for answer in answers {
+            match answer {
+                Ok(_) => {}
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {
+                    self.grow().await?;
+                    self.alter_settings().await?;
+                }
+                Err((_, code)) => return Err(self.answer("make", code)),
+            }
+        }
+        record::write(&platform, &home, self)?;
+        Ok(home.display().to_string())
+    }
+
+    async fn readiness(&self, _machine: &Machine, _id: &str) -> Result<Readiness, ProviderError> {
+        Ok(match self.shape().await? {
+            Some((partitions, _)) if partitions >= self.partitions => Readiness::Ready,
+            Some((partitions, _)) => {
+                Readiness::Pending(format!("{partitions} of {} partitions", self.partitions))
+            }
+            None => Readiness::Pending("not known to the brokers yet".into()),
+        })
+    }
+
+    async fn update(&self, _machine: &Machine, id: &str, _changes: &[Change]) -> Result<(), ProviderError> {
+        self.grow().await?;
+        self.alter_settings().await?;
+        record::write(&Platform::of(&self.folder)?, Path::new(id), self)
+    }
+
+    async fn delete(_machine: &Machine, id: &str) -> Result<(), ProviderError> {
+        let home = Path::new(id);
+        let Some(found) = record::read::<Self>(home)? else {
+            return Ok(());
+        };
+        // With no broker running, their data folders are what is left of it.
+        if brokers_run(home) {
+            let answers = found
+                .admin()?
+                .delete_topics(
+                    &[&found.name],
+                    &AdminOptions::new().operation_timeout(Some(LIMIT)),
+                )
+                .await
+                .map_err(|why| found.failed("be removed", &why))?;
+            for answer in answers {
+                match answer {
+                    Ok(_)
+                    | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {
+                    }
+                    Err((_, code)) => return Err(found.answer("remove", code)),
+                }
+            }
+        }
+        record::remove(home)
+    }
+}

@@ -1,0 +1,80 @@
+//! This machine as a target: servers as detached processes on the loopback, each kind in its file.
+//!
+//! A resource is known by the path of its folder, `<platform>/<kind>/<name>`, which holds what it was
+//! last asked to be. A process is found by its record or, should that be missing, by a marker in its
+//! environment. Nothing here decides what to do, writes state or prints.
+
+mod data_folder;
+mod http;
+mod ingest_migration;
+mod ingest_process;
+mod kafka_broker;
+mod kafka_cluster;
+pub mod kafka_distribution;
+mod kafka_topic;
+mod launch;
+mod machine;
+mod marker;
+mod platform;
+mod platform_folder;
+mod port;
+mod postgres_database;
+mod postgres_server;
+mod prometheus_server;
+mod record;
+mod redis_sentinel;
+mod redis_server;
+mod secret_file;
+mod server;
+mod template;
+
+pub use data_folder::DataFolder;
+pub use ingest_migration::IngestMigration;
+pub use ingest_process::{Backends, IngestProcess};
+pub use kafka_broker::KafkaBroker;
+pub use kafka_cluster::KafkaCluster;
+pub use kafka_distribution::KafkaDistribution;
+pub use kafka_topic::KafkaTopic;
+pub use machine::Machine;
+pub use marker::Process;
+pub use platform_folder::PlatformFolder;
+pub use postgres_database::PostgresDatabase;
+pub use postgres_server::PostgresServer;
+pub use prometheus_server::PrometheusServer;
+pub use redis_sentinel::RedisSentinel;
+pub use redis_server::RedisServer;
+pub use secret_file::SecretFile;
+pub use server::Common;
+
+use self::server::Running;
+use super::{Kind, Typed};
+
+/// The first part of the addresses of what this provider makes.
+pub const NAME: &str = "local";
+
+/// One line a kind.
+const KINDS: &[Kind<Machine>] = &[
+    Kind::of::<PlatformFolder>(),
+    Kind::of::<DataFolder>(),
+    Kind::of::<SecretFile>(),
+    Kind::of::<KafkaDistribution>(),
+    Kind::of::<KafkaCluster>(),
+    Kind::of::<Running<KafkaBroker>>(),
+    Kind::of::<KafkaTopic>(),
+    Kind::of::<Running<RedisServer>>(),
+    Kind::of::<Running<RedisSentinel>>(),
+    Kind::of::<Running<PostgresServer>>(),
+    Kind::of::<PostgresDatabase>(),
+    Kind::of::<IngestMigration>(),
+    Kind::of::<Running<IngestProcess>>(),
+    Kind::of::<Running<PrometheusServer>>(),
+];
+
+/// The local target on `machine`.
+pub fn provider(machine: Machine) -> Typed<Machine> {
+    Typed {
+        name: NAME,
+        cloud: machine,
+        kinds: KINDS,
+    }
+}

@@ -1,0 +1,209 @@
+//! `postgres_database`: a database with the role that owns it, and the file that says how to reach it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Machine;
+use super::marker::marked;
+use super::platform::{Platform, known};
+use super::postgres_server::{SUPERUSER, connect, full};
+use super::record;
+use super::server::secret;
+use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
+use crate::resource::{Change, Ref};
+
+/// A database on one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostgresDatabase {
+    /// Unique in the platform: the shard's name.
+    pub name: String,
+    /// The platform's folder.
+    pub folder: Ref<PathBuf>,
+    /// The server's port.
+    pub port: Ref<u16>,
+    /// The secret of the server's superuser.
+    pub superuser_password_file: Ref<PathBuf>,
+    /// The database's name on the server.
+    pub database: String,
+    /// The role that owns it; it may do nothing else.
+    pub owner: String,
+    /// The secret of that role.
+    pub password_file: Ref<PathBuf>,
+}
+
+/// How to reach it.
+#[derive(Debug, Serialize)]
+pub struct Outputs {
+    /// `file:PATH` of a file that holds the connection string, password included.
+    pub connection: String,
+    /// The database's name.
+    pub database: String,
+    /// The role that owns it.
+    pub owner: String,
+    /// `file:PATH` of that role's password.
+    pub password: String,
+}
+
+impl PostgresDatabase {
+    fn outputs(&self, home: &Path) -> Outputs {
+        let password_file = self.password_file.known().cloned().unwrap_or_default();
+        Outputs {
+            connection: format!("file:{}", home.join("connection").display()),
+            database: self.database.clone(),
+            owner: self.owner.clone(),
+            password: format!("file:{}", password_file.display()),
+        }
+    }
+
+    async fn superuser(&self) -> Result<tokio_postgres::Client, ProviderError> {
+        let password = secret(&self.superuser_password_file)?;
+        connect(*known(&self.port, "port")?, SUPERUSER, &password, "postgres")
+            .await
+            .map_err(|why| self.failed(&why))
+    }
+
+    fn failed(&self, why: &tokio_postgres::Error) -> ProviderError {
+        let message = format!("database {} of {}: {}", self.database, self.name, full(why));
+        match why.as_db_error() {
+            Some(answer) if !answer.code().code().starts_with("57") => ProviderError::refused(message),
+            _ => ProviderError::transient(message),
+        }
+    }
+
+    async fn exists(&self) -> Result<bool, ProviderError> {
+        let found = self
+            .superuser()
+            .await?
+            .query_opt("select 1 from pg_database where datname = $1", &[&self.database])
+            .await
+            .map_err(|why| self.failed(&why))?;
+        Ok(found.is_some())
+    }
+
+    async fn make(&self, platform: &Platform, home: &Path) -> Result<(), ProviderError> {
+        let client = self.superuser().await?;
+        let password = secret(&self.password_file)?;
+        let (owner, database) = (quoted(&self.owner), quoted(&self.database));
+        let has_role = client
+            .query_opt("select 1 from pg_roles where rolname = $1", &[&self.owner])
+            .await
+            .map_err(|why| self.failed(&why))?
+            .is_some();
+        let verb = if has_role { "alter" } else { "create" };
+        let role = format!("{verb} role {owner} login password {}", literal(&password));
+        client
+            .batch_execute(&role)
+            .await
+            .map_err(|why| self.failed(&why))?;
+        if !self.exists().await? {
+            let statement = format!("create database {database} owner {owner}");
+            client
+                .batch_execute(&statement)
+                .await
+                .map_err(|why| self.failed(&why))?;
+        }
+        let port = known(&self.port, "port")?;
+        let connection = format!(
+            "postgresql://{}:{password}@127.0.0.1:{port}/{}",
+            self.owner, self.database
+        );
+        platform.write(&home.join("connection"), connection.as_bytes(), 0o600)?;
+        record::write(platform, home, self)
+    }
+}
+
+/// An identifier; those that the plan names are letters, digits and underscores, but it costs nothing.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Whether the server that the database of `home` is on runs.
+fn server_runs(home: &Path, name: &str) -> bool {
+    let platform = home.parent().and_then(Path::parent);
+    platform.is_some_and(|platform| !marked(&platform.join("postgres_server").join(name)).is_empty())
+}
+
+impl Resource for PostgresDatabase {
+    const KIND: &'static str = "postgres_database";
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "database", "owner"];
+    const FOUND_BY: FoundBy = FoundBy::Composite;
+    type Cloud = Machine;
+    type Outputs = Outputs;
+
+    /// With its server down, the database lies in the data folder as it was last seen.
+    async fn observe(_machine: &Machine, id: &str) -> Result<Option<(Self, Outputs)>, ProviderError> {
+        let home = Path::new(id);
+        let Some(found) = record::read::<Self>(home)?.filter(|_| home.join("connection").is_file()) else {
+            return Ok(None);
+        };
+        if server_runs(home, &found.name) {
+            match found.exists().await {
+                Ok(false) => return Ok(None),
+                Ok(true) => {}
+                Err(why) => {
+                    tracing::warn!(database = found.name, %why, "as last seen: its server does not answer")
+                }
+            }
+        }
+        let outputs = found.outputs(home);
+        Ok(Some((found, outputs)))
+    }
+
+    async fn find(&self, _machine: &Machine, _token: &str) -> Result<Option<String>, ProviderError> {
+        let Ok(platform) = Platform::of(&self.folder) else {
+            return Ok(None);
+        };
+        let home = platform.home(Self::KIND, &self.name);
+        Ok(record::exists(&home).then(|| home.display().to_string()))
+    }
+
+    async fn create(&self, _machine: &Machine, _token: &str) -> Result<String, ProviderError> {
+        let platform = Platform::of(&self.folder)?;
+        let home = platform.home(Self::KIND, &self.name);
+        self.make(&platform, &home).await?;
+        Ok(home.display().to_string())
+    }
+
+    async fn readiness(&self, _machine: &Machine, _id: &str) -> Result<Readiness, ProviderError> {
+        let password = secret(&self.password_file)?;
+        Ok(
+            match connect(
+                *known(&self.port, "port")?,
+                &self.owner,
+                &password,
+                &self.database,
+            )
+            .await
+            {
+                Ok(_) => Readiness::Ready,
+                Err(why) => Readiness::Pending(full(&why)),
+            },
+        )
+    }
+
+    async fn update(&self, _machine: &Machine, id: &str, _changes: &[Change]) -> Result<(), ProviderError> {
+        self.make(&Platform::of(&self.folder)?, Path::new(id)).await
+    }
+
+    async fn delete(_machine: &Machine, id: &str) -> Result<(), ProviderError> {
+        let home = Path::new(id);
+        let Some(found) = record::read::<Self>(home)? else {
+            return Ok(());
+        };
+        // With its server down, the data folder is what is left of it.
+        if server_runs(home, &found.name) {
+            let statement = format!("drop database if exists {} with (force)", quoted(&found.database));
+            let client = found.superuser().await?;
+            client
+                .batch_execute(&statement)
+                .await
+                .map_err(|why| found.failed(&why))?;
+        }
+        record::remove(home)
+    }
+}

@@ -1,0 +1,195 @@
+//! `postgres_server`: a Postgres process, one shard.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_postgres::{Client, NoTls};
+
+use super::Machine;
+use super::launch::{Launch, Stop};
+use super::machine::postgres_programs;
+use super::platform::{failed, known};
+use super::server::{Common, File, Server, Site, secret};
+use super::template::{lines, render};
+use crate::provider::{ProviderError, Readiness};
+use crate::resource::Ref;
+
+/// The role that owns a server.
+pub(super) const SUPERUSER: &str = "postgres";
+
+/// One Postgres server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostgresServer {
+    /// Name, folder and whether it runs.
+    #[serde(flatten)]
+    pub common: Common,
+    /// Where it listens.
+    pub port: u16,
+    /// The folder of its data.
+    pub data: Ref<PathBuf>,
+    /// The secret of its superuser, `postgres`.
+    pub password_file: Ref<PathBuf>,
+    /// What `postgresql.conf` says beyond where it listens.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Where it is reached.
+#[derive(Debug, Serialize)]
+pub(super) struct Outputs {
+    /// `127.0.0.1:PORT`.
+    pub endpoint: String,
+    /// The port alone.
+    pub port: u16,
+    /// The file with the superuser's password.
+    pub password_file: PathBuf,
+}
+
+impl PostgresServer {
+    fn cluster(&self) -> Result<PathBuf, ProviderError> {
+        Ok(known(&self.data, "data")?.join("cluster"))
+    }
+
+    /// The programs that fit the data that is there.
+    fn programs(&self) -> Result<PathBuf, ProviderError> {
+        let version = fs::read_to_string(self.cluster()?.join("PG_VERSION")).ok();
+        postgres_programs(version.as_deref().map(str::trim))
+    }
+}
+
+impl Server for PostgresServer {
+    const KIND: &'static str = "postgres_server";
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    /// SIGINT is Postgres's fast shutdown: sessions end, everything is written.
+    const STOP: Stop = Stop {
+        signal: Signal::INT,
+        limit: Duration::from_secs(60),
+    };
+    type Outputs = Outputs;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        vec![self.port]
+    }
+
+    fn files(&self, site: &Site) -> Result<Vec<File>, ProviderError> {
+        let values = json!({ "port": self.port, "home": site.home, "settings": lines(&self.settings) });
+        Ok(vec![
+            File::new(
+                site.home.join("postgresql.conf"),
+                render("postgresql.conf", &values)?,
+            ),
+            File::new(site.home.join("pg_hba.conf"), render("pg_hba.conf", &values)?),
+        ])
+    }
+
+    /// Makes the cluster beside its place and moves it there whole, so that an interrupted run leaves none.
+    async fn prepare(&self, _machine: &Machine, site: &Site) -> Result<(), ProviderError> {
+        let cluster = self.cluster()?;
+        if cluster.exists() {
+            return Ok(());
+        }
+        let fresh = cluster.with_extension("new");
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh).map_err(|why| failed("remove", &fresh, &why))?;
+        }
+        let arguments = [
+            format!("--pgdata={}", fresh.display()),
+            format!("--username={SUPERUSER}"),
+            format!(
+                "--pwfile={}",
+                known(&self.password_file, "password_file")?.display()
+            ),
+            "--auth=scram-sha-256".into(),
+            "--encoding=UTF8".into(),
+            "--locale=C.UTF-8".into(),
+            "--data-checksums".into(),
+            "--no-instructions".into(),
+        ];
+        let initdb = self.programs()?.join("initdb");
+        site.platform
+            .run(&initdb, &arguments, &[], Duration::from_secs(90))
+            .await?;
+        fs::rename(&fresh, &cluster).map_err(|why| failed("move into place", &cluster, &why))
+    }
+
+    fn launch(&self, _machine: &Machine, site: &Site) -> Result<Launch, ProviderError> {
+        let configuration = site.home.join("postgresql.conf");
+        Ok(Launch {
+            program: self.programs()?.join("postgres"),
+            arguments: vec![
+                "-D".into(),
+                self.cluster()?.into(),
+                "-c".into(),
+                format!("config_file={}", configuration.display()).into(),
+            ],
+            environment: Vec::new(),
+        })
+    }
+
+    async fn health(&self, _site: &Site) -> Result<Readiness, ProviderError> {
+        let password = secret(&self.password_file)?;
+        let answer = async {
+            let client = connect(self.port, SUPERUSER, &password, "postgres").await?;
+            client.simple_query("select 1").await
+        };
+        Ok(match answer.await {
+            Ok(_) => Readiness::Ready,
+            Err(why) => Readiness::Pending(format!("does not answer yet: {}", full(&why))),
+        })
+    }
+
+    fn outputs(&self, _site: &Site) -> Outputs {
+        Outputs {
+            endpoint: format!("127.0.0.1:{}", self.port),
+            port: self.port,
+            password_file: self.password_file.known().cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// A connection to the server at `port`.
+pub(super) async fn connect(
+    port: u16,
+    user: &str,
+    password: &str,
+    database: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::Config::new()
+        .host("127.0.0.1")
+        .port(port)
+        .user(user)
+        .password(password)
+        .dbname(database)
+        .connect_timeout(Duration::from_secs(2))
+        .application_name("vvbill")
+        .connect(NoTls)
+        .await?;
+    // Ends when the client is dropped.
+    tokio::spawn(async move {
+        if let Err(why) = connection.await {
+            tracing::debug!(%why, "a connection to Postgres broke off");
+        }
+    });
+    Ok(client)
+}
+
+/// The error with what lies behind it, which tokio-postgres's own text leaves out.
+pub(super) fn full(why: &tokio_postgres::Error) -> String {
+    match why.as_db_error() {
+        Some(answer) => answer.message().to_string(),
+        None => std::error::Error::source(why)
+            .map_or_else(|| why.to_string(), |source| format!("{why}: {source}")),
+    }
+}

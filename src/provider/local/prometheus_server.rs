@@ -1,0 +1,124 @@
+//! `prometheus_server`: Prometheus, scraping what runs on this machine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Machine;
+use super::launch::{Launch, Stop};
+use super::machine::program;
+use super::platform::known;
+use super::server::{Common, File, Server, Site};
+use super::template::render;
+use crate::provider::{ProviderError, Readiness};
+use crate::resource::Ref;
+
+/// Prometheus.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrometheusServer {
+    /// Name, folder and whether it runs.
+    #[serde(flatten)]
+    pub common: Common,
+    /// Where it listens; it scrapes itself too.
+    pub port: u16,
+    /// The folder of its data.
+    pub data: Ref<PathBuf>,
+    /// How often it scrapes and evaluates.
+    pub scrape_interval_seconds: u64,
+    /// How long it keeps what it scraped, in days.
+    pub retention_days: u64,
+    /// What it scrapes: job → process → `host:port`.
+    pub targets: BTreeMap<String, BTreeMap<String, Ref<String>>>,
+    /// The alerting rules, as the text of a rules file; null: none.
+    pub rules: Option<String>,
+}
+
+/// Where it is reached.
+#[derive(Debug, Serialize)]
+pub(super) struct Outputs {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+}
+
+impl PrometheusServer {
+    fn jobs(&self) -> Result<Vec<Value>, ProviderError> {
+        let mut jobs = vec![json!({ "name": "prometheus", "targets": [format!("127.0.0.1:{}", self.port)] })];
+        for (name, targets) in &self.targets {
+            let targets: Vec<&String> = targets
+                .values()
+                .map(|target| known(target, "targets"))
+                .collect::<Result<_, _>>()?;
+            jobs.push(json!({ "name": name, "targets": targets }));
+        }
+        Ok(jobs)
+    }
+}
+
+impl Server for PrometheusServer {
+    const KIND: &'static str = "prometheus_server";
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const STOP: Stop = Stop {
+        signal: Signal::TERM,
+        limit: Duration::from_secs(20),
+    };
+    type Outputs = Outputs;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        vec![self.port]
+    }
+
+    fn files(&self, site: &Site) -> Result<Vec<File>, ProviderError> {
+        let values = json!({
+            "home": site.home,
+            "scrape_interval_seconds": self.scrape_interval_seconds,
+            "rules": self.rules.is_some(),
+            "jobs": self.jobs()?,
+        });
+        let mut files = vec![File::new(
+            site.home.join("prometheus.yml"),
+            render("prometheus.yml", &values)?,
+        )];
+        files.extend(
+            self.rules
+                .iter()
+                .map(|rules| File::new(site.home.join("rules.yml"), rules.clone())),
+        );
+        Ok(files)
+    }
+
+    fn launch(&self, _machine: &Machine, site: &Site) -> Result<Launch, ProviderError> {
+        let arguments = [
+            format!("--config.file={}", site.home.join("prometheus.yml").display()),
+            format!("--storage.tsdb.path={}", known(&self.data, "data")?.display()),
+            format!("--storage.tsdb.retention.time={}d", self.retention_days),
+            format!("--web.listen-address=127.0.0.1:{}", self.port),
+        ];
+        Ok(Launch {
+            program: program("prometheus")?,
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            environment: Vec::new(),
+        })
+    }
+
+    async fn health(&self, _site: &Site) -> Result<Readiness, ProviderError> {
+        super::http::ready(format!("http://127.0.0.1:{}/-/ready", self.port)).await
+    }
+
+    fn outputs(&self, _site: &Site) -> Outputs {
+        Outputs {
+            url: format!("http://127.0.0.1:{}", self.port),
+        }
+    }
+}
