@@ -6,7 +6,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod command;
+mod demo;
 mod lint;
 mod packages;
 mod setup;
@@ -36,8 +38,13 @@ struct Arguments {
 enum Task {
     /// Installs what building, testing and the local platform need and this machine lacks
     Setup(setup::Options),
+    /// Applies plans/local.yaml, sends a million events, kills a worker, accounts for every event, destroys
+    Demo(demo::Options),
     /// Runs every test: those without servers first, then those with real Kafka, Redis and Postgres
     Test(tests::Options),
+    /// Measures, prints the figures and writes them to target/bench/
+    #[command(subcommand)]
+    Bench(bench::Subject),
     /// Checks formatting, clippy, rustdoc, dependencies (cargo-deny) and spelling (typos)
     Lint,
 }
@@ -45,7 +52,9 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup(options) => setup::run(&options),
+        Task::Demo(options) => demo::run(&options),
         Task::Test(options) => tests::run(&options),
+        Task::Bench(subject) => bench::run(&subject),
         Task::Lint => lint::run(),
     };
     match done {
