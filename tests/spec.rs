@@ -1,8 +1,12 @@
 //! The typed plan, from outside: what loads, what is refused and how it is said.
 #![allow(clippy::unwrap_used)]
 
+#[path = "spec/malformed.rs"]
+mod malformed;
 #[path = "spec/plans.rs"]
 mod plans;
+#[path = "spec/structure.rs"]
+mod structure;
 
 use vvbill::spec::{Loaded, Overrides, Problems, load};
 

@@ -25,9 +25,11 @@ pub struct Aurora {
     pub instance_class: Option<String>,
     /// Clusters that accounts are spread over. Default 1.
     #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 256))]
     pub shards: u32,
     /// Readers in each shard, besides the primary; Aurora allows 15. Default 0.
     #[serde(default)]
+    #[schemars(range(min = 0, max = 15))]
     pub replicas_per_shard: u32,
     /// Name of the first database. AWS: letters, digits, underscores, at most 63.
     pub database_name: String,
@@ -123,7 +125,9 @@ fn managed() -> SecretReference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DatabaseEngine {
+    /// Amazon Aurora, compatible with PostgreSQL.
     AuroraPostgresql,
+    /// PostgreSQL itself.
     Postgresql,
 }
 
@@ -142,7 +146,9 @@ pub enum AuroraStorage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseInsights {
+    /// Seven days of history.
     Standard,
+    /// 465 days of history.
     Advanced,
 }
 
@@ -150,8 +156,10 @@ pub enum DatabaseInsights {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pooler {
+    /// AWS's proxy or PgBouncer.
     pub kind: PoolerKind,
     /// Most connections to each shard's server, over all poolers; below `max_connections`.
+    #[schemars(range(min = 1, max = 262143))]
     pub max_server_connections: u32,
 }
 

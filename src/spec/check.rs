@@ -1,6 +1,8 @@
 //! A merged tree of nodes against the schema of a plan: every problem at once, and the values that serde takes.
 
-use serde_json::{Map, Number, Value as Json};
+mod scalar;
+
+use serde_json::{Map, Value as Json};
 
 use super::diagnostic::Diagnostic;
 use super::path::{FieldPath, SpanMap};
@@ -8,6 +10,9 @@ use super::schema;
 use super::source::Span;
 use super::units::{self, SecretReference, Unit};
 use super::yaml::{Entry, Node, Value};
+
+/// Most problems that are told at once: who wrote more handed over the wrong file.
+pub(crate) const MAX_PROBLEMS: usize = 100;
 
 /// What the check found.
 #[derive(Debug, Default)]
@@ -22,7 +27,7 @@ pub(crate) struct Checked {
 /// Checks the tree; the value is what the plan's type is deserialised from, `None` when something is wrong.
 pub(crate) fn check(root: &Node) -> (Option<Json>, Checked) {
     let mut checker = Checker {
-        root: schema::schema(),
+        root: schema::types(),
         found: Checked::default(),
     };
     let path = FieldPath::default();
@@ -69,6 +74,16 @@ impl Checker {
         }
     }
 
+    fn report(&mut self, problem: Diagnostic) {
+        if self.found.problems.len() < MAX_PROBLEMS {
+            self.found.problems.push(problem);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.problems.len() >= MAX_PROBLEMS
+    }
+
     fn map(&mut self, node: &Node, schema: &'static Json, path: &FieldPath) -> Option<Json> {
         let Value::Map(entries) = &node.value else {
             return self.wrong_kind(node, "a map", path);
@@ -76,6 +91,9 @@ impl Checker {
         let mut values = Map::new();
         for entry in entries {
             let below = path.key(&entry.key);
+            if self.is_full() {
+                return None;
+            }
             let Some(field) = self.field(entry, schema, &below) else {
                 continue;
             };
@@ -101,11 +119,16 @@ impl Checker {
             .flatten()
             .filter_map(Json::as_str)
         {
-            let written = entries
-                .iter()
-                .any(|entry| entry.key == name && !matches!(entry.value.value, Value::Null));
-            if !written {
-                self.missing(name, schema, path);
+            let entry = entries.iter().find(|entry| entry.key == name);
+            if entry.is_none_or(|entry| matches!(entry.value.value, Value::Null)) {
+                let emptied = entry.map(|entry| {
+                    if entry.value.span.is_empty() {
+                        entry.key_span
+                    } else {
+                        entry.value.span
+                    }
+                });
+                self.missing(name, schema, path, emptied);
             }
         }
         Some(Json::Object(values))
@@ -123,9 +146,7 @@ impl Checker {
         }
         if let Err(error) = judge_key(&entry.key, schema["propertyNames"]["format"].as_str()) {
             let problem = Diagnostic::error("VV012", error.why).fix(error.fix);
-            self.found
-                .problems
-                .push(problem.at(path.clone(), Some(entry.key_span)));
+            self.report(problem.at(path.clone(), Some(entry.key_span)));
             return None;
         }
         Some(&schema["additionalProperties"])
@@ -145,12 +166,7 @@ impl Checker {
         } else {
             format!("`{holder}`")
         };
-        let sounds_secret = ["pass", "secret", "token", "auth", "credential", "key"];
-        if sounds_secret
-            .iter()
-            .any(|sound| entry.key.to_ascii_lowercase().contains(sound))
-            || near.is_some_and(|near| self.is_secret(schema, near))
-        {
+        if sounds_secret(&entry.key) || near.is_some_and(|near| self.is_secret(schema, near)) {
             self.found.secrets.push(entry.value.span);
         }
         let fix = match near {
@@ -158,16 +174,15 @@ impl Checker {
             None => format!("take it away; known here: {}", names.join(", ")),
         };
         let problem = Diagnostic::error("VV002", format!("{place} has no field `{}`", entry.key)).fix(fix);
-        self.found
-            .problems
-            .push(problem.at(path.clone(), Some(entry.key_span)));
+        self.report(problem.at(path.clone(), Some(entry.key_span)));
     }
 
     fn is_secret(&self, schema: &Json, name: &str) -> bool {
         schema::resolve(self.root, &schema["properties"][name])["format"] == SecretReference::FORMAT
     }
 
-    fn missing(&mut self, name: &str, schema: &'static Json, path: &FieldPath) {
+    /// `emptied` is where it is written as nothing.
+    fn missing(&mut self, name: &str, schema: &'static Json, path: &FieldPath, emptied: Option<Span>) {
         let holder = if *path == FieldPath::default() {
             "the plan".to_owned()
         } else {
@@ -180,8 +195,8 @@ impl Checker {
         let problem = Diagnostic::error("VV005", format!("{holder} lacks `{name}`"))
             .why(about.unwrap_or("").replace('\n', " "))
             .fix(format!("add `{name}:`, {}", expectation(self.root, field)));
-        let span = self.found.spans.nearest(path);
-        self.found.problems.push(problem.at(path.key(name), span));
+        let span = emptied.or_else(|| self.found.spans.nearest(path));
+        self.report(problem.at(path.key(name), span));
     }
 
     fn list(&mut self, node: &Node, schema: &'static Json, path: &FieldPath) -> Option<Json> {
@@ -197,6 +212,9 @@ impl Checker {
                 start_of(item.span)
             };
             self.found.spans.insert(below.clone(), span);
+            if self.is_full() {
+                return None;
+            }
             let Some(value) = self.value(item, &schema["items"], &below) else {
                 continue;
             };
@@ -206,134 +224,20 @@ impl Checker {
                     .at(below, Some(span))
                     .related("first here", self.found.spans.nearest(&path.index(first)))
                     .fix("keep one of them");
-                self.found.problems.push(problem);
+                self.report(problem);
             }
             values.push(value);
         }
         Some(Json::Array(values))
     }
 
-    fn boolean(&mut self, node: &Node, path: &FieldPath) -> Option<Json> {
-        match &node.value {
-            Value::Scalar { text, plain: true } if text == "true" => return Some(Json::Bool(true)),
-            Value::Scalar { text, plain: true } if text == "false" => return Some(Json::Bool(false)),
-            _ => {}
-        }
-        let meant = match &node.value {
-            Value::Scalar { text, .. } => match text.to_ascii_lowercase().as_str() {
-                "yes" | "on" | "true" | "1" => Some("write `true`, without quotes"),
-                "no" | "off" | "false" | "0" => Some("write `false`, without quotes"),
-                _ => None,
-            },
-            _ => None,
-        };
-        self.wrong(
-            node,
-            "true or false",
-            meant.unwrap_or("write `true` or `false`"),
-            path,
-        )
-    }
-
-    fn integer(&mut self, node: &Node, schema: &'static Json, path: &FieldPath) -> Option<Json> {
-        let Value::Scalar { text, plain } = &node.value else {
-            return self.wrong_kind(node, "a whole number", path);
-        };
-        let digits = text.replace('_', "");
-        let is_number = !digits.is_empty()
-            && digits
-                .trim_start_matches('-')
-                .bytes()
-                .all(|byte| byte.is_ascii_digit());
-        if !is_number {
-            return self.wrong(node, "a whole number", "write digits only", path);
-        }
-        if !plain {
-            return self.wrong(node, "a whole number", "take the quotes away", path);
-        }
-        let (least, most) = bounds(schema);
-        match digits
-            .parse::<i128>()
-            .ok()
-            .filter(|number| (least..=most).contains(number))
-        {
-            Some(number) => Number::from_i128(number).map(Json::Number),
-            None => {
-                let problem = Diagnostic::error("VV003", format!("`{path}` is out of range"))
-                    .fix(format!("write a number from {least} to {most}"));
-                self.found
-                    .problems
-                    .push(problem.at(path.clone(), Some(node.span)));
-                None
-            }
-        }
-    }
-
-    fn unit(&mut self, node: &Node, format: &str, path: &FieldPath) -> Option<Json> {
-        let is_secret = format == SecretReference::FORMAT;
-        if is_secret {
-            let reference = match &node.value {
-                Value::Scalar { text, .. } => text.parse().ok(),
-                _ => None,
-            };
-            if !matches!(
-                reference,
-                Some(
-                    SecretReference::Environment(_)
-                        | SecretReference::File(_)
-                        | SecretReference::SecretsManager(_)
-                        | SecretReference::Managed
-                )
-            ) {
-                self.found.secrets.push(node.span);
-            }
-        }
-        let about = units::about(format).unwrap_or("a quantity");
-        let text = self.text(node, about, path)?;
-        match units::judge(format, text) {
-            Some(Err(error)) => {
-                let problem = Diagnostic::error("VV004", error.why).fix(error.fix);
-                self.found
-                    .problems
-                    .push(problem.at(path.clone(), Some(node.span)));
-                None
-            }
-            _ => Some(Json::String(text.to_owned())),
-        }
-    }
-
-    fn choice(&mut self, node: &Node, choices: &[(&str, &str)], path: &FieldPath) -> Option<Json> {
-        let text = self.text(node, "one of a few names", path)?;
-        let names = || choices.iter().map(|(name, _)| *name);
-        if names().any(|name| name == text) {
-            return Some(Json::String(text.to_owned()));
-        }
-        let all: Vec<&str> = names().collect();
-        let fix = match schema::nearest(text, names()) {
-            Some(near) => format!("write `{near}`; known: {}", all.join(", ")),
-            None => format!("write one of {}", all.join(", ")),
-        };
-        let problem = Diagnostic::error("VV003", format!("`{path}` can't be `{}`", shortened(text))).fix(fix);
-        self.found
-            .problems
-            .push(problem.at(path.clone(), Some(node.span)));
-        None
-    }
-
-    fn text<'n>(&mut self, node: &'n Node, wanted: &str, path: &FieldPath) -> Option<&'n str> {
-        match &node.value {
-            Value::Scalar { text, .. } => Some(text),
-            _ => {
-                self.wrong_kind(node, wanted, path);
-                None
-            }
-        }
-    }
-
     fn wrong_kind(&mut self, node: &Node, wanted: &str, path: &FieldPath) -> Option<Json> {
         let fix = match (wanted, &node.value) {
             ("a list", Value::Scalar { .. }) => {
                 "write it as an item: `- …`, or in brackets: `[…]`".to_owned()
+            }
+            ("a map", _) if *path == FieldPath::default() => {
+                "start with `metadata:` and `target:`".to_owned()
             }
             ("a map", Value::List(_)) => "write `name: …` for each item instead of `- …`".to_owned(),
             _ => format!("write {wanted}"),
@@ -358,7 +262,7 @@ impl Checker {
             self.found.spans.nearest(path).unwrap_or(node.span)
         };
         let problem = Diagnostic::error("VV003", format!("{what} has to be {wanted}, and is {is}")).fix(fix);
-        self.found.problems.push(problem.at(path.clone(), Some(span)));
+        self.report(problem.at(path.clone(), Some(span)));
         None
     }
 }
@@ -374,20 +278,23 @@ fn expectation(root: &Json, field: &Json) -> String {
     }
 }
 
-/// The bounds of an integer, from its format and its own limits.
-fn bounds(schema: &Json) -> (i128, i128) {
-    let (least, most) = match schema["format"].as_str() {
-        Some("uint8") => (0, i128::from(u8::MAX)),
-        Some("uint16") => (0, i128::from(u16::MAX)),
-        Some("uint32") => (0, i128::from(u32::MAX)),
-        Some("uint64" | "uint") => (0, i128::from(u64::MAX)),
-        _ => (i128::from(i64::MIN), i128::from(i64::MAX)),
-    };
-    let bound = |name: &str| schema[name].as_i64().map(i128::from);
-    (
-        bound("minimum").unwrap_or(least).max(least),
-        bound("maximum").unwrap_or(most).min(most),
-    )
+/// Whether the key of an unknown field, misspelled perhaps, may be that of a secret.
+fn sounds_secret(key: &str) -> bool {
+    let names = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "auth",
+        "credential",
+        "key",
+    ];
+    let key = key.to_ascii_lowercase();
+    let words = || key.split(|c: char| !c.is_alphanumeric());
+    names
+        .iter()
+        .any(|name| key.contains(name) || words().any(|word| strsim::jaro_winkler(word, name) > 0.85))
 }
 
 /// A name that the plan's author chose.

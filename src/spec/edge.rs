@@ -21,6 +21,7 @@ pub struct Edge {
     pub records: BTreeMap<String, Record>,
     /// Health checks, by name.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub health_checks: BTreeMap<String, EdgeHealthCheck>,
     /// A CloudFront distribution. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +32,7 @@ pub struct Edge {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
+    /// What the name stands for.
     pub to: RecordTarget,
     /// How it is answered when there are two regions. Default `simple`.
     #[serde(default)]
@@ -54,6 +56,7 @@ pub enum RecordTarget {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoutingPolicy {
+    /// The first region, always.
     #[default]
     Simple,
     /// The first region while it is healthy, else the second.
@@ -66,6 +69,7 @@ pub enum RoutingPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EdgeHealthCheck {
+    /// Path that must answer with 2xx or 3xx.
     pub path: String,
     /// Default 443.
     #[serde(default = "default_port")]
@@ -75,6 +79,7 @@ pub struct EdgeHealthCheck {
     pub interval: Duration,
     /// Failures in a row that count, 1 to 10. Default 3.
     #[serde(default = "default_threshold")]
+    #[schemars(range(min = 1, max = 10))]
     pub failure_threshold: u32,
 }
 
@@ -118,11 +123,14 @@ fn all_paths() -> BTreeSet<String> {
 /// Where CloudFront's caches are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PriceClass {
+    /// North America and Europe.
     #[default]
     #[serde(rename = "PriceClass_100")]
     Class100,
+    /// Those, Asia, the Middle East and Africa.
     #[serde(rename = "PriceClass_200")]
     Class200,
+    /// Everywhere.
     #[serde(rename = "PriceClass_All")]
     All,
 }

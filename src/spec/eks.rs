@@ -21,6 +21,7 @@ pub struct Eks {
     pub support_type: Option<SupportType>,
     /// Groups of nodes, by name.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub node_groups: BTreeMap<String, NodeGroup>,
     /// Whether the API server answers outside the VPC. Default true.
     #[serde(default = "yes")]
@@ -74,9 +75,12 @@ pub enum ControlPlaneLog {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeAutoscaler {
+    /// Nothing: the number of nodes stays as it is.
     #[default]
     None,
+    /// Kubernetes' cluster autoscaler: grows node groups within their bounds.
     ClusterAutoscaler,
+    /// Karpenter: buys whatever instance fits.
     Karpenter,
 }
 
@@ -87,10 +91,13 @@ pub struct NodeGroup {
     /// EC2 instance type, such as `m6i.xlarge` (4 vCPU, 16 GiB).
     pub instance_type: String,
     /// Nodes wanted at the start; between `min` and `max`.
+    #[schemars(range(min = 0, max = 5000))]
     pub desired: u32,
     /// Fewest nodes.
+    #[schemars(range(min = 0, max = 5000))]
     pub min: u32,
     /// Most nodes.
+    #[schemars(range(min = 1, max = 5000))]
     pub max: u32,
     /// Size of each node's root disk; EBS allows 1 GiB to 64 TiB for gp3.
     pub volume_size: Bytes,
@@ -121,12 +128,18 @@ pub struct NodeGroup {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VolumeType {
+    /// General purpose, speed bound to size.
     Gp2,
+    /// General purpose, 3,000 IOPS and 125 MiB/s at any size.
     #[default]
     Gp3,
+    /// Provisioned IOPS.
     Io1,
+    /// Provisioned IOPS, more durable.
     Io2,
+    /// Throughput on disks; no root volume.
     St1,
+    /// Cold disks; no root volume.
     Sc1,
 }
 
@@ -145,6 +158,7 @@ pub enum AmiFamily {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capacity {
+    /// At list price, for as long as wanted.
     #[default]
     OnDemand,
     /// Cheaper, and taken away with two minutes' notice.
@@ -155,7 +169,9 @@ pub enum Capacity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Taint {
+    /// Key of the taint.
     pub key: String,
+    /// Value of the taint. Default empty.
     #[serde(default)]
     pub value: String,
     /// As Kubernetes spells it; EKS's own API has `NO_SCHEDULE` for the same.
@@ -165,7 +181,10 @@ pub struct Taint {
 /// What a taint does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TaintEffect {
+    /// New pods stay away.
     NoSchedule,
+    /// New pods stay away if they can.
     PreferNoSchedule,
+    /// Running pods leave as well.
     NoExecute,
 }

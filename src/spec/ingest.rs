@@ -14,8 +14,10 @@ pub struct Ingest {
     /// Average size of an event in Kafka, before compression. Default 1KiB.
     pub event_size: Bytes,
     /// Processes or pods that take HTTP. Default 2.
+    #[schemars(range(min = 1, max = 1000))]
     pub api_replicas: u32,
     /// Processes or pods that move events from Kafka to the shards. Default 2.
+    #[schemars(range(min = 1, max = 1000))]
     pub worker_replicas: u32,
     /// Port of the HTTP API; local ones count up from it. Default 8000.
     pub port: Port,

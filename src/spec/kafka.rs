@@ -12,6 +12,7 @@ use super::units::{Bytes, Duration, Port};
 #[serde(deny_unknown_fields)]
 pub struct Kafka {
     /// Brokers; each also a controller in KRaft mode.
+    #[schemars(range(min = 1, max = 100))]
     pub brokers: u32,
     /// Version of Apache Kafka, such as `4.1.0`; for a Confluent image, of that image.
     pub version: String,
@@ -26,24 +27,30 @@ pub struct Kafka {
     pub zookeeper: Option<Zookeeper>,
     /// Ways to reach a broker, by name, such as `PLAINTEXT_HOST`. Empty: one inside, one on the host.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub listeners: BTreeMap<String, Listener>,
     /// The listener that brokers use among themselves. Unset: `PLAINTEXT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inter_broker_listener: Option<String>,
     /// Copies of each partition of a topic that says nothing else; at most the brokers. Default 3.
     #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 100))]
     pub default_replication_factor: u32,
     /// Copies that must have a write before it is acknowledged. Default 2.
     #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 100))]
     pub min_insync_replicas: u32,
     /// Copies of the consumers' offsets. Default 3.
     #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 100))]
     pub offsets_topic_replication_factor: u32,
     /// Copies of the transactions' state. Default 3.
     #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 100))]
     pub transaction_state_replication_factor: u32,
     /// Copies of the transactions' state that must have a write. Default 2.
     #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 100))]
     pub transaction_state_min_isr: u32,
     /// Lets a broker that missed writes lead, which loses them. Default false.
     #[serde(default)]
@@ -59,9 +66,11 @@ pub struct Kafka {
     pub compression: Compression,
     /// Partitions of a topic that says nothing else. Default 10.
     #[serde(default = "default_partitions")]
+    #[schemars(range(min = 1, max = 10000))]
     pub partitions: u32,
     /// Threads that fetch from each leader. Default 1, as in Kafka.
     #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
     pub replica_fetchers: u32,
     /// Socket's send buffer. Default 102400 B, as in Kafka.
     #[serde(default = "default_socket")]
@@ -89,6 +98,7 @@ pub struct Kafka {
     pub node_group: Option<String>,
     /// Topics, by name; what one leaves out comes from above.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub topics: BTreeMap<String, Topic>,
 }
 
@@ -147,6 +157,7 @@ pub struct Zookeeper {
     pub image: String,
     /// Version of the image.
     pub version: String,
+    /// Port for Kafka.
     pub client_port: Port,
     /// ZooKeeper's unit of time, for heartbeats and timeouts.
     pub tick_time: Duration,
@@ -173,10 +184,14 @@ pub struct Listener {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ListenerProtocol {
+    /// Neither encrypted nor authenticated.
     #[default]
     Plaintext,
+    /// TLS.
     Ssl,
+    /// Authenticated by SASL, not encrypted.
     SaslPlaintext,
+    /// Authenticated by SASL, over TLS.
     SaslSsl,
 }
 
@@ -217,12 +232,19 @@ impl Default for Heap {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Topic {
+    /// Partitions. Unset: the cluster's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10000))]
     pub partitions: Option<u32>,
+    /// Copies of each partition. Unset: the cluster's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
     pub replication_factor: Option<u32>,
+    /// Copies that must have a write. Unset: the cluster's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
     pub min_insync_replicas: Option<u32>,
+    /// How long records are kept. Unset: the cluster's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<Duration>,
     /// What happens to old records. Default `delete`.
@@ -233,6 +255,7 @@ pub struct Topic {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cleanup {
+    /// They go after `retention`.
     #[default]
     Delete,
     /// The last record of each key stays.

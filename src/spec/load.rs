@@ -1,5 +1,8 @@
 //! Texts → a plan: follows `extends`, lays overrides on top, checks, and makes the typed value.
 
+mod file;
+
+use self::file::{beside, decode, normalised, shown_bytes};
 use super::Spec;
 use super::check;
 use super::diagnostic::{self, Diagnostic};
@@ -23,15 +26,20 @@ pub struct Overrides {
 /// A plan, and where everything in it is written.
 #[derive(Clone, Debug)]
 pub struct Loaded {
+    /// The plan.
     pub spec: Spec,
+    /// Where each of its fields is written.
     pub spans: SpanMap,
+    /// The texts that it came from.
     pub sources: Sources,
 }
 
 /// Everything that is wrong with a plan, errors first, with the texts that it is about.
 #[derive(Clone, Debug)]
 pub struct Problems {
+    /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// The texts that it came from.
     pub sources: Sources,
 }
 
@@ -67,6 +75,10 @@ pub fn load(
         let (value, checked) = check::check(&tree);
         checked.secrets.iter().for_each(|secret| sources.hide(*secret));
         spans = checked.spans;
+        if checked.problems.len() >= check::MAX_PROBLEMS {
+            let more = format!("there may be more than these {} problems", check::MAX_PROBLEMS);
+            diagnostics.push(Diagnostic::note("VV009", more).fix("mend these first"));
+        }
         diagnostics.extend(checked.problems);
         if let Some(value) = value {
             match serde_json::from_value(value) {
@@ -208,7 +220,8 @@ impl Loader {
 
     fn parse(&mut self, name: &str, bytes: &[u8]) -> Option<Node> {
         let (text, problem) = decode(bytes);
-        let source = self.sources.add(name, text.unwrap_or_default());
+        let shown = text.map_or_else(|| shown_bytes(bytes), str::to_owned);
+        let source = self.sources.add(name, shown);
         if let Some(problem) = problem {
             let (problem, line, column) = *problem;
             self.problems.push(problem.at_span(Span {
@@ -340,55 +353,4 @@ fn overlay(below: &mut Node, above: Node) {
             }
         }
     }
-}
-
-/// The bytes as text, or what is wrong with them and at which line and column.
-fn decode(bytes: &[u8]) -> (Option<&str>, Option<Box<(Diagnostic, u32, u32)>>) {
-    if bytes.len() > yaml::MAX_BYTES {
-        let problem = Diagnostic::error("VV009", format!("the plan has {} bytes", bytes.len()))
-            .why(format!("more than {} bytes are no plan", yaml::MAX_BYTES))
-            .fix("name the right file, or split it with `extends`");
-        return (None, Some(Box::new((problem, 1, 1))));
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (Some(text), None),
-        Err(error) => {
-            let valid = &bytes[..error.valid_up_to()];
-            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-            let line_start = valid
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1);
-            let column = String::from_utf8_lossy(&valid[line_start..]).chars().count() + 1;
-            let problem =
-                Diagnostic::error("VV008", format!("byte {} is not UTF-8", error.valid_up_to() + 1))
-                    .fix("save the file as UTF-8");
-            (None, Some(Box::new((problem, line as u32, column as u32))))
-        }
-    }
-}
-
-/// `other` as seen from the folder of `name`.
-fn beside(name: &str, other: &str) -> String {
-    let is_absolute = other.starts_with('/');
-    let folder = name.rsplit_once('/').map(|(folder, _)| folder);
-    match folder {
-        Some(folder) if !is_absolute => normalised(&format!("{folder}/{other}")),
-        _ => normalised(other),
-    }
-}
-
-/// Without `.` and with `..` resolved as far as names tell.
-fn normalised(name: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in name.split('/') {
-        match part {
-            "." => {}
-            ".." if parts.last().is_some_and(|last| !matches!(*last, ".." | "")) => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }

@@ -34,9 +34,11 @@ pub struct LoadBalancer {
     pub idle_timeout: Duration,
     /// Listeners, by name. None given: the specification's omission, which is a finding.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub listeners: BTreeMap<String, LoadBalancerListener>,
     /// Target groups, by name.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub target_groups: BTreeMap<String, TargetGroup>,
     /// Further tags.
     #[serde(default)]
@@ -62,7 +64,9 @@ pub enum LoadBalancerKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancerListener {
+    /// Port that takes connections.
     pub port: Port,
+    /// What is spoken there. HTTP and HTTPS: `application`; TCP and TLS: `network`.
     pub protocol: LoadBalancerProtocol,
     /// ACM certificate: an ARN, or `managed` for one made for the edge's domain. Needed for HTTPS and TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +93,9 @@ pub enum LoadBalancerProtocol {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetGroup {
+    /// Port that takes connections.
     pub port: Port,
+    /// What is spoken there. HTTP and HTTPS: `application`; TCP and TLS: `network`.
     pub protocol: LoadBalancerProtocol,
     /// What a target is. Unset: AWS's default, `instance`; pods need `ip`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,7 +121,9 @@ const fn default_deregistration() -> Duration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetType {
+    /// A node, through a port of its own.
     Instance,
+    /// A pod, directly.
     Ip,
 }
 
@@ -126,6 +134,7 @@ pub struct HealthCheck {
     /// Default true.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Path that is asked for.
     pub path: String,
     /// HTTP codes that count as well, such as `200` or `200-299`. Default `200`.
     #[serde(default = "default_matcher")]
@@ -138,9 +147,11 @@ pub struct HealthCheck {
     pub timeout: Duration,
     /// Good checks in a row that bring a target in, 2 to 10. Default 5, as in AWS.
     #[serde(default = "five")]
+    #[schemars(range(min = 2, max = 10))]
     pub healthy_threshold: u32,
     /// Bad checks in a row that take a target out, 2 to 10. Default 2, as in AWS.
     #[serde(default = "two")]
+    #[schemars(range(min = 2, max = 10))]
     pub unhealthy_threshold: u32,
 }
 
@@ -187,8 +198,11 @@ const fn one_day() -> Duration {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StickinessKind {
+    /// A cookie that the load balancer makes.
     #[default]
     LbCookie,
+    /// A cookie that the application makes.
     AppCookie,
+    /// The client's address; `network` only.
     SourceIp,
 }

@@ -20,9 +20,11 @@ pub struct Local {
     pub port_base: Port,
     /// Ports by process, such as `kafka-1`, `redis-2`, `sentinel-1`, `shard-0`, `ingest-api-1`; they win over
     /// all others.
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub ports: BTreeMap<String, Port>,
     /// Programs by name (`java`, `redis-server`, `redis-sentinel`, `postgres`, `initdb`, `prometheus`,
     /// `vvbill-ingest`), as paths. Unset ones are looked for in the usual places.
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub programs: BTreeMap<String, String>,
     /// Unprivileged user for servers that refuse to run as root. Default `nobody`.
     pub run_as: String,

@@ -13,6 +13,7 @@ mod cost;
 pub mod diagnostic;
 mod edge;
 mod eks;
+mod explain;
 mod ingest;
 mod kafka;
 mod load;
@@ -26,7 +27,7 @@ mod path;
 mod redis;
 mod regions;
 mod rollout;
-pub mod schema;
+mod schema;
 mod source;
 mod state;
 mod tuning;
@@ -44,6 +45,7 @@ pub use cost::*;
 pub use diagnostic::{Diagnostic, DiagnosticView, RelatedView, Severity};
 pub use edge::*;
 pub use eks::*;
+pub use explain::{UnknownField, explain_field};
 pub use ingest::*;
 pub use kafka::*;
 pub use load::{Loaded, MAX_EXTENDS, Overrides, Problems, load};
@@ -57,7 +59,7 @@ pub use path::{FieldPath, PathError, Segment, SpanMap};
 pub use redis::*;
 pub use regions::*;
 pub use rollout::*;
-pub use schema::{UnknownField, explain_field, schema};
+pub use schema::schema;
 pub use source::{Excerpt, SourceId, Sources, Span};
 pub use state::*;
 pub use tuning::*;
@@ -76,7 +78,9 @@ pub struct Spec {
     /// replaced, and `null` takes a key away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extends: Option<String>,
+    /// Name, environment and tags.
     pub metadata: Metadata,
+    /// Where it runs: `aws` or `local`.
     pub target: Target,
     /// Needed on AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,25 +88,35 @@ pub struct Spec {
     /// Needed on AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// The Kubernetes cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eks: Option<Eks>,
     /// Deployments, by name.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = units::key_names()))]
     pub workloads: BTreeMap<String, Workload>,
+    /// The database shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aurora: Option<Aurora>,
+    /// The Kafka cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kafka: Option<Kafka>,
+    /// The write-behind buffer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<Buffer>,
+    /// The cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+    /// The load balancer of each region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_balancer: Option<LoadBalancer>,
+    /// DNS and CloudFront.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
+    /// Kernel settings and limits of the nodes.
     #[serde(default)]
     pub operating_system: OperatingSystem,
+    /// The application's HTTP server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gunicorn: Option<Gunicorn>,
     /// The bundled ingestion service. Unset: it doesn't run.
@@ -113,19 +127,26 @@ pub struct Spec {
     pub monitoring: Option<Monitoring>,
     /// Alerts, by name.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = units::key_names()))]
     pub alerts: BTreeMap<String, Alert>,
+    /// What the platform promises.
     #[serde(default)]
     pub success_metrics: SuccessMetrics,
     /// The bottleneck table, by component: `database`, `application`, `cache`, `kafka`, `load-balancer`.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = units::key_names()))]
     pub sizing: SizingTable,
+    /// Price book, budget and amounts.
     #[serde(default)]
     pub cost: Cost,
     /// The weeks of the rollout, by id: `week-1` …
     #[serde(default)]
+    #[schemars(extend("propertyNames" = units::key_names()))]
     pub rollout: Rollout,
+    /// Where the state is kept.
     #[serde(default)]
     pub state: StateSettings,
+    /// Folder, ports and programs of the local target.
     #[serde(default)]
     pub local: Local,
 }

@@ -21,6 +21,7 @@ pub struct Network {
     pub zones: Vec<String>,
     /// Length of a subnet's prefix; AWS allows 16 to 28. Default 20 (4,091 usable addresses).
     #[serde(default = "default_subnet_prefix")]
+    #[schemars(range(min = 16, max = 28))]
     pub subnet_prefix: u8,
     /// NAT gateways for what leaves private subnets. Default `per-zone`.
     #[serde(default)]

@@ -21,7 +21,9 @@ pub enum Segment {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not the name of a field: {why}")]
 pub struct PathError {
+    /// The text.
     pub text: String,
+    /// What is wrong with it.
     pub why: &'static str,
 }
 

@@ -16,6 +16,7 @@ pub struct Buffer {
     pub version: String,
     /// Replicas besides the master. Default 2.
     #[serde(default = "two")]
+    #[schemars(range(min = 0, max = 20))]
     pub replicas: u32,
     /// Port of the master; local replicas count up from it. Default 6379.
     #[serde(default = "default_port")]
@@ -42,6 +43,7 @@ pub struct Buffer {
     pub appendfsync: AppendSync,
     /// Background work a second, 1 to 500. Default 10, as in Redis.
     #[serde(default = "default_hz")]
+    #[schemars(range(min = 1, max = 500))]
     pub hz: u32,
     /// Commands that take longer are logged. Default 10ms, as in Redis.
     #[serde(default = "default_slowlog")]
@@ -57,6 +59,7 @@ pub struct Buffer {
     pub tcp_backlog: u32,
     /// Numbered databases. Default 16, as in Redis.
     #[serde(default = "default_databases")]
+    #[schemars(range(min = 1, max = 10000))]
     pub databases: u32,
     /// Idle clients are disconnected after it. Default 0s: never.
     #[serde(default)]
@@ -111,6 +114,7 @@ const fn default_databases() -> u32 {
 pub struct Sentinel {
     /// Sentinels; three or more, and odd, so that a majority is left. Default 3.
     #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 15))]
     pub count: u32,
     /// Port of the first; local ones count up from it. Default 26379.
     #[serde(default = "default_sentinel_port")]
@@ -120,6 +124,7 @@ pub struct Sentinel {
     pub master_name: String,
     /// Sentinels that must agree that the master is down; at most `count`. Default 2.
     #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 15))]
     pub quorum: u32,
     /// Silence after which the master counts as down. Bounds the recovery time from below. Default 30s, as in Redis.
     #[serde(default = "thirty_seconds")]
@@ -129,6 +134,7 @@ pub struct Sentinel {
     pub failover_timeout: Duration,
     /// Replicas that follow a new master at the same time. Default 1, as in Redis.
     #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 20))]
     pub parallel_syncs: u32,
     /// Password that Sentinels use towards master and replicas (`auth-pass`). Unset: the buffer's `auth`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -163,7 +169,9 @@ const fn three_minutes() -> Duration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavePoint {
+    /// Time since the last snapshot.
     pub after: Duration,
+    /// Changes since the last snapshot.
     pub changes: u32,
 }
 
@@ -175,12 +183,19 @@ pub enum EvictionPolicy {
     #[default]
     #[serde(rename = "noeviction")]
     NoEviction,
+    /// The key unused for longest.
     AllkeysLru,
+    /// The key used least.
     AllkeysLfu,
+    /// Any key.
     AllkeysRandom,
+    /// Of keys that expire, the one unused for longest.
     VolatileLru,
+    /// Of keys that expire, the one used least.
     VolatileLfu,
+    /// Of keys that expire, any.
     VolatileRandom,
+    /// Of keys that expire, the one that expires first.
     VolatileTtl,
 }
 
@@ -206,6 +221,7 @@ impl EvictionPolicy {
 pub enum AppendSync {
     /// Before each answer.
     Always,
+    /// Every second.
     #[default]
     Everysec,
     /// When the kernel likes.
@@ -243,6 +259,7 @@ pub struct Cache {
     pub node_type: Option<String>,
     /// Nodes without cluster mode: one primary, the others replicas; AWS allows 6. Default 1.
     #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 6))]
     pub nodes: u32,
     /// Spreads keys over shards; takes the place of `nodes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -293,6 +310,7 @@ fn default_cache_identifier() -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheEngine {
+    /// Redis, up to 7.1.
     #[default]
     Redis,
     /// Redis' open successor, 20 % cheaper.
@@ -304,8 +322,10 @@ pub enum CacheEngine {
 #[serde(deny_unknown_fields)]
 pub struct ClusterMode {
     /// Shards; AWS allows 500 with a raised quota, 90 nodes without.
+    #[schemars(range(min = 1, max = 500))]
     pub shards: u32,
     /// Replicas of each shard, 0 to 5.
+    #[schemars(range(min = 0, max = 5))]
     pub replicas_per_shard: u32,
 }
 
@@ -313,6 +333,8 @@ pub struct ClusterMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Durability {
+    /// A write is acknowledged when it is safe in two zones.
     Sync,
+    /// A write is acknowledged at once.
     Async,
 }

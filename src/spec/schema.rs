@@ -1,25 +1,109 @@
-//! The JSON Schema of a plan, made from the types, and what it says about a field.
+//! The JSON Schema of a plan, made from the types.
 
 use std::sync::OnceLock;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::path::{FieldPath, Segment};
+use super::path::FieldPath;
 use super::{Spec, units};
 
 /// JSON Schema (2020-12) of a plan file, for editors.
+///
+/// A plan that `extends` another, and a file of overrides, may leave out what is required and take a key away
+/// with `null`; its parts are the definitions that start with `Layer.`.
 pub fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| schemars::schema_for!(Spec).to_value())
+    SCHEMA.get_or_init(|| {
+        let mut whole = types().clone();
+        open_texts(&mut whole);
+        let mut layer = whole.clone();
+        loosen(&mut layer);
+        let definitions = |schema: &mut Value| match schema["$defs"].take() {
+            Value::Object(definitions) => definitions,
+            _ => Map::new(),
+        };
+        let mut all = definitions(&mut whole);
+        all.extend(
+            definitions(&mut layer)
+                .into_iter()
+                .map(|(name, schema)| (format!("Layer.{name}"), schema)),
+        );
+        for (name, mut schema) in [("Plan", whole), ("Layer.Plan", layer)] {
+            if let Some(schema) = schema.as_object_mut() {
+                schema.retain(|key, _| !matches!(key.as_str(), "$defs" | "$schema" | "title"));
+            }
+            all.insert(name.to_owned(), schema);
+        }
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "vvbill plan",
+            "if": { "required": ["extends"] },
+            "then": { "$ref": "#/$defs/Layer.Plan" },
+            "else": { "$ref": "#/$defs/Plan" },
+            "$defs": all,
+        })
+    })
 }
 
-/// A field has no such name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no field of a plan is called `{path}`")]
-pub struct UnknownField {
-    pub path: String,
-    /// The nearest field that there is.
-    pub nearest: Option<String>,
+/// The schema as the types give it: what a whole plan is checked against.
+pub(crate) fn types() -> &'static Value {
+    static TYPES: OnceLock<Value> = OnceLock::new();
+    TYPES.get_or_init(|| schemars::schema_for!(Spec).to_value())
+}
+
+/// A text may be written without quotes, also where YAML would take it for a number.
+fn open_texts(schema: &mut Value) {
+    let closed = ["const", "enum", "format"]
+        .iter()
+        .any(|key| schema.get(key).is_some());
+    let kinds = match &schema["type"] {
+        Value::String(kind) if kind == "string" => json!(["string", "number", "boolean"]),
+        Value::Array(kinds) if kinds.iter().any(|kind| kind == "string") => {
+            json!(["string", "number", "boolean", "null"])
+        }
+        _ => Value::Null,
+    };
+    if !closed && !kinds.is_null() {
+        schema["type"] = kinds;
+    }
+    below(schema, &mut open_texts);
+}
+
+/// Nothing is required, and `null` takes a key away.
+fn loosen(schema: &mut Value) {
+    if let Some(name) = schema["$ref"].as_str() {
+        schema["$ref"] = name.replace("#/$defs/", "#/$defs/Layer.").into();
+    }
+    if let Some(schema) = schema.as_object_mut() {
+        schema.remove("required");
+    }
+    below(schema, &mut loosen);
+    let or_null = |schema: &mut Value| {
+        if schema.is_object() {
+            *schema = json!({ "anyOf": [schema.take(), { "type": "null" }] });
+        }
+    };
+    if let Some(fields) = schema["properties"].as_object_mut() {
+        fields.values_mut().for_each(or_null);
+    }
+    if schema["additionalProperties"].is_object() {
+        or_null(&mut schema["additionalProperties"]);
+    }
+}
+
+/// Calls `change` with each schema directly inside.
+fn below(schema: &mut Value, change: &mut dyn FnMut(&mut Value)) {
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
+    for (key, value) in schema {
+        match (key.as_str(), value) {
+            ("properties" | "$defs", Value::Object(fields)) => fields.values_mut().for_each(&mut *change),
+            ("anyOf" | "oneOf", Value::Array(forms)) => forms.iter_mut().for_each(&mut *change),
+            ("items" | "additionalProperties", value @ Value::Object(_)) => change(value),
+            _ => {}
+        }
+    }
 }
 
 /// Follows references to where a schema is defined.
@@ -74,109 +158,23 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         .map(|(_, name)| name)
 }
 
-/// What a field means: text, unit or choices, default, examples, and the fields below it.
-///
-/// Names of one's own (a node group's, an index) may stand as they are or as `*`.
-///
-/// # Errors
-/// Names the nearest field where there is none of that name.
-pub fn explain_field(path: &str) -> Result<String, UnknownField> {
-    let root = schema();
-    let unknown = |nearest| UnknownField {
-        path: path.to_owned(),
-        nearest,
-    };
-    let parsed: FieldPath = path.replace("[*]", "[0]").parse().map_err(|_| unknown(None))?;
-    let (mut field, mut so_far) = (root, FieldPath::default());
-    for segment in parsed.segments() {
-        let holder = resolve(root, field);
-        field = match segment {
-            Segment::Index(_) => &holder["items"],
-            Segment::Key(key) => holder["properties"]
-                .get(key)
-                .unwrap_or(&holder["additionalProperties"]),
-        };
-        if !field.is_object() {
-            let Segment::Key(key) = segment else {
-                return Err(unknown(None));
-            };
-            let names = holder["properties"].as_object().into_iter().flat_map(Map::keys);
-            let near = nearest(key, names.map(String::as_str)).map(|name| so_far.key(name).to_string());
-            return Err(unknown(near.or_else(|| anywhere(key))));
-        }
-        so_far = match segment {
-            Segment::Index(index) => so_far.index(*index),
-            Segment::Key(key) => so_far.key(key),
-        };
-    }
-    Ok(describe(root, path, field))
-}
-
-/// The path of the field, wherever it is, whose last name is nearest to `wrong`.
-fn anywhere(wrong: &str) -> Option<String> {
-    let mut paths = Vec::new();
-    walk(&mut |path, _| paths.push(path.to_string()));
-    let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
-    let names: Vec<(String, String)> = paths.into_iter().map(|path| (last(&path), path)).collect();
-    let near = nearest(wrong, names.iter().map(|(name, _)| name.as_str()))?;
-    names
-        .iter()
-        .find(|(name, _)| name == near)
-        .map(|(_, path)| path.clone())
-}
-
 /// Calls `visit` with every field of a plan and its schema; names of one's own are `*`, items `[0]`.
 pub(crate) fn walk(visit: &mut dyn FnMut(&FieldPath, &Value)) {
-    fn below(root: &Value, schema: &Value, path: &FieldPath, visit: &mut dyn FnMut(&FieldPath, &Value)) {
+    fn fields(root: &Value, schema: &Value, path: &FieldPath, visit: &mut dyn FnMut(&FieldPath, &Value)) {
         let holder = resolve(root, schema);
         for (name, field) in holder["properties"].as_object().into_iter().flatten() {
             let path = path.key(name);
             visit(&path, field);
-            below(root, field, &path, visit);
+            fields(root, field, &path, visit);
         }
         if holder["additionalProperties"].is_object() {
-            below(root, &holder["additionalProperties"], &path.key("*"), visit);
+            fields(root, &holder["additionalProperties"], &path.key("*"), visit);
         }
         if holder["items"].is_object() {
-            below(root, &holder["items"], &path.index(0), visit);
+            fields(root, &holder["items"], &path.index(0), visit);
         }
     }
-    below(schema(), schema(), &FieldPath::default(), visit);
-}
-
-fn describe(root: &Value, path: &str, field: &Value) -> String {
-    let kind = resolve(root, field);
-    let mut text = format!("{path}\n");
-    let own = field["description"].as_str();
-    let of_type = kind["description"].as_str().filter(|about| Some(*about) != own);
-    for about in own.into_iter().chain(of_type) {
-        text += &format!("\n{}\n", about.replace('\n', " "));
-    }
-    text += &format!("\nkind: {}\n", kind_name(root, kind));
-    for (name, about) in choices(kind) {
-        text += &format!("  {name}{}{about}\n", if about.is_empty() { "" } else { ": " });
-    }
-    if let Some(default) = field.get("default").or_else(|| kind.get("default")) {
-        text += &format!("default: {default}\n");
-    }
-    if let Some(examples) = kind["examples"].as_array() {
-        let examples: Vec<&str> = examples.iter().filter_map(Value::as_str).collect();
-        text += &format!("examples: {}\n", examples.join(", "));
-    }
-    let required: Vec<&Value> = kind["required"].as_array().into_iter().flatten().collect();
-    for (name, field) in kind["properties"].as_object().into_iter().flatten() {
-        let about = field["description"]
-            .as_str()
-            .or_else(|| resolve(root, field)["description"].as_str());
-        let needed = if required.iter().any(|required| *required == name) {
-            " (required)"
-        } else {
-            ""
-        };
-        let first = about.unwrap_or("").split(['\n']).next().unwrap_or("");
-        text += &format!("  {name}{needed}: {first}\n");
-    }
-    text
+    fields(types(), types(), &FieldPath::default(), visit);
 }
 
 /// What a field holds, in words.
@@ -198,7 +196,12 @@ pub(crate) fn kind_name(root: &Value, schema: &Value) -> String {
         ),
         "array" => format!("a list, each {}", kind_name(root, &schema["items"])),
         "boolean" => "true or false".to_owned(),
-        "integer" => "a whole number".to_owned(),
+        "integer" => match (&schema["minimum"], &schema["maximum"]) {
+            (least @ Value::Number(_), most @ Value::Number(_)) => {
+                format!("a whole number from {least} to {most}")
+            }
+            _ => "a whole number".to_owned(),
+        },
         "string" => "text".to_owned(),
         other => other.to_owned(),
     }

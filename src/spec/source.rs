@@ -7,11 +7,23 @@ use super::units::REDACTED;
 /// A place in a source: from a character to the one behind its last. Lines and columns count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
+    /// Which text.
     pub source: SourceId,
+    /// Line of the first character.
     pub line: u32,
+    /// Column of the first character.
     pub column: u32,
+    /// Line of the last character.
     pub end_line: u32,
+    /// Column behind the last character.
     pub end_column: u32,
+}
+
+impl Span {
+    /// Whether no character lies in it, as for a value that isn't there.
+    pub const fn is_empty(self) -> bool {
+        self.line == self.end_line && self.column == self.end_column
+    }
 }
 
 /// Which of the [`Sources`].
@@ -36,9 +48,13 @@ struct Source {
 pub struct Excerpt {
     /// Name of the file, or the flag.
     pub file: String,
+    /// Line of the first character.
     pub line: u32,
+    /// Column of the first character.
     pub column: u32,
+    /// Line of the last character.
     pub end_line: u32,
+    /// Column behind the last character.
     pub end_column: u32,
     /// The line itself.
     pub text: String,

@@ -28,7 +28,9 @@ pub use workers::WorkerCount;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct UnitError {
+    /// What is wrong with the text.
     pub why: String,
+    /// What to write instead.
     pub fix: String,
 }
 
@@ -51,6 +53,8 @@ pub trait Unit: std::str::FromStr<Err = UnitError> + std::fmt::Display {
     const EXAMPLES: &'static [&'static str];
     /// How to write it, in a few words.
     const ABOUT: &'static str;
+    /// Whether a bare number is one as well.
+    const BARE_NUMBER: bool = false;
 }
 
 /// A unit without its type: how to write it, and whether a text is one.
@@ -68,7 +72,7 @@ const fn erased<U: Unit>() -> Erased {
     }
 }
 
-const UNITS: [Erased; 14] = [
+const UNITS: [Erased; 15] = [
     erased::<Duration>(),
     erased::<TimeWindow>(),
     erased::<WeeklyWindow>(),
@@ -83,7 +87,17 @@ const UNITS: [Erased; 14] = [
     erased::<WorkerCount>(),
     erased::<SecretReference>(),
     erased::<Name>(),
+    Erased {
+        format: name::KEY_FORMAT,
+        about: name::KEY_ABOUT,
+        judge: name::judge_key,
+    },
 ];
+
+/// What a schema says of the names that a plan's author gives to the entries of a map.
+pub(crate) fn key_names() -> serde_json::Value {
+    serde_json::json!({ "format": name::KEY_FORMAT, "pattern": name::KEY_PATTERN })
+}
 
 /// Judges `text` as the quantity of that `format`; `None` where the format is no unit.
 pub(crate) fn judge(format: &str, text: &str) -> Option<Result<(), UnitError>> {
@@ -140,8 +154,10 @@ macro_rules! text_form {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 use crate::spec::units::Unit;
+                let kinds: &[&str] =
+                    if <$type as Unit>::BARE_NUMBER { &["string", "number"] } else { &["string"] };
                 schemars::json_schema!({
-                    "type": ["string", "number"],
+                    "type": kinds,
                     "format": <$type as Unit>::FORMAT,
                     "pattern": <$type as Unit>::PATTERN,
                     "examples": <$type as Unit>::EXAMPLES,

@@ -14,11 +14,13 @@ pub struct Workload {
     /// Container image with tag or digest. `bundled` is the ingestion service that comes with vvbill.
     pub image: String,
     /// Pods wanted; with `autoscaling`, at the start.
+    #[schemars(range(min = 0, max = 5000))]
     pub replicas: u32,
     /// Processor time and memory of each pod.
     pub resources: Resources,
     /// Ports of the container, by name. Unset: none.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub ports: BTreeMap<String, Port>,
     /// Arguments of the container.
     #[serde(default)]
@@ -74,7 +76,9 @@ pub struct Resources {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
+    /// vCPUs.
     pub cpu: CpuQuantity,
+    /// Memory.
     pub memory: Bytes,
 }
 
@@ -82,7 +86,9 @@ pub struct Amount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
+    /// Path that is asked for.
     pub path: String,
+    /// Port of the container.
     pub port: Port,
     /// Wait before the first. Default 0s.
     #[serde(default)]
@@ -115,8 +121,10 @@ const fn default_failures() -> u32 {
 #[serde(deny_unknown_fields)]
 pub struct Autoscaling {
     /// Fewest pods.
+    #[schemars(range(min = 1, max = 5000))]
     pub min: u32,
     /// Most pods.
+    #[schemars(range(min = 1, max = 5000))]
     pub max: u32,
     /// Share of the requested processor time that pods are kept at on average.
     pub target_cpu: Percent,

@@ -13,9 +13,9 @@ use super::source::{SourceId, Span};
 /// Largest text of one source, in bytes.
 pub const MAX_BYTES: usize = 512 << 10;
 /// Most maps and lists inside one another.
-pub const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// Most nodes of one source, aliases written out.
-pub const MAX_NODES: usize = 50_000;
+pub(super) const MAX_NODES: usize = 50_000;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -97,6 +97,9 @@ impl Diagnostic {
 }
 
 fn syntax(info: String, at: Span) -> Diagnostic {
+    if info.contains("recursion limit") {
+        return too_deep(at);
+    }
     let fix = if info.contains("tab") {
         "indent with spaces"
     } else if info.contains("alias") || info.contains("anchor") {
@@ -248,12 +251,7 @@ impl Builder {
         if depth <= MAX_DEPTH {
             return Ok(());
         }
-        Err(Diagnostic::error(
-            "VV009",
-            format!("maps and lists lie more than {MAX_DEPTH} deep in one another"),
-        )
-        .at_span(span)
-        .fix("write it flatter; no field of a plan lies deeper than ten"))
+        Err(too_deep(span))
     }
 
     fn end(&mut self, span: Span) -> Result<(), Diagnostic> {
@@ -343,6 +341,15 @@ fn repeated_key(key: &str, span: Span, first: Span) -> Diagnostic {
         .related("first here", Some(first))
         .why("one of the two would be lost")
         .fix("keep one of them, or give the other a name of its own")
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        "VV009",
+        format!("maps and lists lie more than {MAX_DEPTH} deep in one another"),
+    )
+    .at_span(span)
+    .fix("write it flatter; no field of a plan lies deeper than ten")
 }
 
 fn unknown_tag(span: Span) -> Diagnostic {

@@ -16,6 +16,7 @@ impl Unit for Money {
     const PATTERN: &'static str = r"^\s*\$?\s*[0-9][0-9_,]*(\.[0-9]+)?\s*([uU][sS][dD])?\s*$";
     const EXAMPLES: &'static [&'static str] = &["6287 USD", "$6,287", "0.192 USD"];
     const ABOUT: &'static str = "US dollars: 6287 USD";
+    const BARE_NUMBER: bool = true;
 }
 
 impl FromStr for Money {

@@ -55,3 +55,24 @@ impl fmt::Display for Name {
 }
 
 text_form!(Name);
+
+pub(super) const KEY_FORMAT: &str = "vvbill-key";
+pub(super) const KEY_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
+pub(super) const KEY_ABOUT: &str =
+    "letters, digits, dots, hyphens and underscores, at most 63, starting with a letter or digit";
+
+/// Judges the name of an entry: it becomes part of resources' and files' names.
+pub(super) fn judge_key(text: &str) -> Result<(), UnitError> {
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let made_of = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    if starts && made_of && text.len() <= 63 {
+        return Ok(());
+    }
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(63).collect();
+    Err(UnitError::new(
+        format!("`{shown}` can't be a name"),
+        format!("use {KEY_ABOUT}"),
+    ))
+}

@@ -111,6 +111,7 @@ impl Unit for Port {
     const PATTERN: &'static str = "^[0-9]{1,5}$";
     const EXAMPLES: &'static [&'static str] = &["8000", "6379"];
     const ABOUT: &'static str = "a number from 1 to 65535";
+    const BARE_NUMBER: bool = true;
 }
 
 impl FromStr for Port {

@@ -155,6 +155,7 @@ impl Unit for CpuQuantity {
     const PATTERN: &'static str = r"^[0-9]+(\.[0-9]{1,3}|m)?$";
     const EXAMPLES: &'static [&'static str] = &["3", "1.5", "500m"];
     const ABOUT: &'static str = "vCPUs or thousandths of one: 3, 1.5, 500m";
+    const BARE_NUMBER: bool = true;
 }
 
 impl FromStr for CpuQuantity {

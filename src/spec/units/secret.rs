@@ -30,6 +30,13 @@ pub struct LiteralSecret {
     text: String,
 }
 
+impl SecretReference {
+    /// Whether the secret itself was written into the plan.
+    pub const fn is_literal(&self) -> bool {
+        matches!(self, Self::Literal(_))
+    }
+}
+
 impl LiteralSecret {
     /// Length in characters, for rules about what a store accepts.
     pub fn length(&self) -> usize {

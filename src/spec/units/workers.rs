@@ -28,6 +28,7 @@ impl Unit for WorkerCount {
         r"^\s*([0-9]+|(cpu|multiprocessing\.cpu_count\(\))\s*(\*\s*[0-9]+\s*)?(\+\s*[0-9]+\s*)?)$";
     const EXAMPLES: &'static [&'static str] = &["8", "cpu*2+1"];
     const ABOUT: &'static str = "a number, or a multiple of the vCPUs: 8, cpu*2+1";
+    const BARE_NUMBER: bool = true;
 }
 
 impl FromStr for WorkerCount {
