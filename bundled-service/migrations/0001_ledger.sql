@@ -56,6 +56,7 @@ create table slot_maps (
 create table redis_generation (
     only_row   boolean primary key default true check (only_row),
     generation bigint not null,
+    run_id     text not null default '',
     raised_at  timestamptz not null default now(),
     reason     text not null
 );

@@ -13,8 +13,16 @@
 //!
 //! `reconcile` reads Kafka again and says whether that came out right.
 
+pub mod batch;
 pub mod config;
+pub mod dead_letter;
 pub mod event;
+pub mod log_identity;
 pub mod metrics;
+pub mod postgres;
+pub mod redis;
+pub mod service;
 pub mod slot;
+pub mod topics;
 pub mod usage;
+pub mod worker;

@@ -1,1 +1,60 @@
-fn main() {}
+//! Arguments → the library → exit code: 0 done, 1 failed or different, 2 wrong usage.
+
+use clap::Parser;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use vvbill_ingest::{
+    config::{Cli, Command},
+    service::{self, ServiceError},
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.log_json);
+    match execute(cli.command).await {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(command: Command) -> Result<ExitCode, ServiceError> {
+    match command {
+        Command::Run(run) => {
+            let stop = CancellationToken::new();
+            stop_on_signals(&stop)?;
+            service::run(*run, stop).await?;
+        }
+        Command::Migrate(settings) => service::migrate(&settings).await?,
+        Command::Reconcile(_) => return Ok(ExitCode::FAILURE),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if json { log.json().init() } else { log.init() }
+}
+
+/// SIGTERM and SIGINT stop gracefully.
+fn stop_on_signals(stop: &CancellationToken) -> Result<(), ServiceError> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let stop = stop.clone();
+        let mut signals = signal(kind).map_err(|error| ServiceError::Other(error.to_string()))?;
+        tokio::spawn(async move {
+            if signals.recv().await.is_some() {
+                tracing::info!("stopping");
+                stop.cancel();
+            }
+        });
+    }
+    Ok(())
+}

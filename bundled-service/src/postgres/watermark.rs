@@ -1,0 +1,129 @@
+//! Watermarks: how far each partition is in a shard, and who may move that on.
+//!
+//! Taking a partition raises its epoch, and nothing else does: that is fence and read in one.
+
+use super::{LedgerError, ShardPool};
+use crate::log_identity::LogIdentity;
+use std::{collections::HashMap, sync::Arc};
+use tokio_postgres::error::SqlState;
+
+/// What taking a partition gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    pub epoch: i64,
+    /// The next offset that the shard needs.
+    pub next: i64,
+}
+
+/// Finds or makes the shard's number for a log. Refuses one that takes another's place.
+pub async fn register_log(pool: &Arc<ShardPool>, log: &LogIdentity) -> Result<i16, LedgerError> {
+    let shard = pool.shard();
+    let of_shard = LedgerError::of(shard);
+    let mut lease = pool.lease().await?;
+    let transaction = lease.client_mut().transaction().await.map_err(&of_shard)?;
+    transaction
+        .batch_execute("lock table logs in exclusive mode")
+        .await
+        .map_err(&of_shard)?;
+    let known = "select log_id, cluster_id, topic_id from logs where topic = $1";
+    let known = transaction.query(known, &[&log.topic]).await.map_err(&of_shard)?;
+    let same = known
+        .iter()
+        .find(|row| row.get::<_, &str>(1) == log.cluster_id && uuid_of(row) == log.topic_id);
+    let log_id = match (same, known.first()) {
+        (Some(row), _) => row.get(0),
+        (None, Some(other)) => {
+            return Err(LedgerError::OtherLog {
+                shard,
+                topic: log.topic.clone(),
+                cluster_id: other.get(1),
+                topic_id: uuid_of(other),
+                found_cluster_id: log.cluster_id.clone(),
+                found_topic_id: log.topic_id,
+            });
+        }
+        (None, None) => {
+            let insert = "insert into logs (cluster_id, topic_id, topic) \
+                          values ($1, $2::text::uuid, $3) returning log_id";
+            let topic_id = log.topic_id.to_string();
+            let row = transaction
+                .query_one(insert, &[&log.cluster_id, &topic_id, &log.topic])
+                .await;
+            row.map_err(&of_shard)?.get(0)
+        }
+    };
+    transaction.commit().await.map_err(&of_shard)?;
+    lease.give_back();
+    Ok(log_id)
+}
+
+/// Takes a partition for this owner; the first owner ever starts at `oldest`, Kafka's oldest record.
+pub async fn claim(
+    pool: &Arc<ShardPool>,
+    log_id: i16,
+    partition: i32,
+    oldest: i64,
+) -> Result<Claim, LedgerError> {
+    const TAKE: &str = "insert into watermarks as w (log_id, partition, next, epoch) \
+         values ($1, $2, $3, 1) on conflict (log_id, partition) do update \
+         set epoch = w.epoch + 1, updated_at = now() returning epoch, next";
+    let of_shard = LedgerError::of(pool.shard());
+    let mut lease = pool.lease().await?;
+    let statement = lease.prepare(TAKE).await.map_err(&of_shard)?;
+    let row = lease
+        .client()
+        .query_one(&statement, &[&log_id, &partition, &oldest])
+        .await;
+    let row = row.map_err(&of_shard)?;
+    lease.give_back();
+    let claim = Claim {
+        epoch: row.get(0),
+        next: row.get(1),
+    };
+    if claim.next < oldest {
+        let shard = pool.shard();
+        return Err(LedgerError::RecordsGone {
+            shard,
+            partition,
+            next: claim.next,
+            oldest,
+        });
+    }
+    Ok(claim)
+}
+
+/// The watermarks of a log: partition → next offset.
+pub async fn read_watermarks(pool: &Arc<ShardPool>, log_id: i16) -> Result<HashMap<i32, i64>, LedgerError> {
+    let lease = pool.lease().await?;
+    let select = "select partition, next from watermarks where log_id = $1";
+    let rows = lease.client().query(select, &[&log_id]).await;
+    let rows = rows.map_err(LedgerError::of(pool.shard()))?;
+    lease.give_back();
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn uuid_of(row: &tokio_postgres::Row) -> uuid::Uuid {
+    let PostgresUuid(id) = row.get(2);
+    id
+}
+
+/// Postgres' `uuid` in its binary form.
+pub(super) struct PostgresUuid(pub(super) uuid::Uuid);
+
+impl<'a> tokio_postgres::types::FromSql<'a> for PostgresUuid {
+    fn from_sql(
+        _: &tokio_postgres::types::Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(uuid::Uuid::from_slice(raw)?))
+    }
+
+    fn accepts(kind: &tokio_postgres::types::Type) -> bool {
+        *kind == tokio_postgres::types::Type::UUID
+    }
+}
+
+/// Is this the error of a unique key?
+pub(super) fn is_unique_violation(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+}

@@ -1,0 +1,143 @@
+//! Puts the parts together: what every role needs, and the order of starting and stopping.
+
+use crate::{
+    config,
+    dead_letter::DeadLetters,
+    log_identity::{LogIdentity, LogIdentityError},
+    metrics::Metrics,
+    postgres::{self, LedgerError, ShardPool},
+    redis::{Connector, Lives, Raising, UsageReader},
+    slot::SlotMap,
+    topics::{self, TopicError},
+    worker::{self, WorkerError},
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// What the roles of one process share.
+pub struct Shared {
+    pub metrics: Arc<Metrics>,
+    pub log: Arc<LogIdentity>,
+    pub log_ids: Vec<i16>,
+    pub pools: Vec<Arc<ShardPool>>,
+    pub slot_map: Arc<SlotMap>,
+    pub lives: Arc<Lives>,
+    pub usage: UsageReader,
+}
+
+/// Why the service can't start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Log(#[from] LogIdentityError),
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    #[error("Kafka: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Shared {
+    /// Connects to what every role needs, and refuses what does not fit together.
+    pub async fn start(run: &config::Run) -> Result<Arc<Self>, ServiceError> {
+        let metrics = Arc::new(Metrics::default());
+        let log = Arc::new(log_identity(&run.kafka).await?);
+        let pools = ShardPool::all(&run.postgres)?;
+        let mut log_ids = Vec::with_capacity(pools.len());
+        for pool in &pools {
+            postgres::require_current_schema(pool).await?;
+            log_ids.push(postgres::register_log(pool, &log).await?);
+        }
+        let slot_map = Arc::new(postgres::load_slot_map(&pools).await?);
+        let raising = if run.roles.contains(&config::Role::Worker) {
+            Raising::Allowed
+        } else {
+            Raising::Follows
+        };
+        let connector = Connector::new(&run.redis);
+        let lives = Lives::new(connector, pools.clone(), raising, Arc::clone(&metrics));
+        let usage = UsageReader::new(
+            Arc::clone(&lives),
+            pools.clone(),
+            log_ids.clone(),
+            Arc::clone(&slot_map),
+            run.redis.totals_ttl_seconds,
+            Arc::clone(&metrics),
+        );
+        Ok(Arc::new(Self {
+            metrics,
+            log,
+            log_ids,
+            pools,
+            slot_map,
+            lives,
+            usage,
+        }))
+    }
+}
+
+/// Runs the roles until `stop`; ends all when one ends.
+pub async fn run(run: config::Run, stop: CancellationToken) -> Result<(), ServiceError> {
+    let shared = Shared::start(&run).await?;
+    let all = stop.child_token();
+    // Redis outlives the roles: the last batches are let go in it.
+    let redis_stop = CancellationToken::new();
+    let keeping = tokio::spawn(Arc::clone(&shared.lives).keep(redis_stop.clone()));
+    let mut outcome = Ok(());
+    if run.roles.contains(&config::Role::Worker) {
+        outcome = run_worker(&run, &shared, all.clone()).await;
+    }
+    redis_stop.cancel();
+    let _ = keeping.await;
+    outcome
+}
+
+async fn run_worker(run: &config::Run, shared: &Shared, stop: CancellationToken) -> Result<(), ServiceError> {
+    let metrics = Arc::clone(&shared.metrics);
+    let dead_letters = DeadLetters::new(&run.kafka, Arc::clone(&shared.log), metrics)?;
+    let settings = worker::Settings {
+        kafka: run.kafka.clone(),
+        worker: run.worker.clone(),
+        pending_cap_bytes: run.redis.pending_cap_bytes,
+        stop_timeout: Duration::from_secs(run.stop_timeout_seconds),
+    };
+    let parts = worker::Parts {
+        log: Arc::clone(&shared.log),
+        log_ids: shared.log_ids.clone(),
+        pools: shared.pools.clone(),
+        lives: Arc::clone(&shared.lives),
+        slot_map: Arc::clone(&shared.slot_map),
+        dead_letters,
+        metrics: Arc::clone(&shared.metrics),
+    };
+    Ok(worker::run(settings, parts, stop).await?)
+}
+
+/// Brings every shard's schema up to date; makes the topics where asked to.
+pub async fn migrate(settings: &config::Migrate) -> Result<(), ServiceError> {
+    let pools = ShardPool::all(&settings.postgres)?;
+    for pool in &pools {
+        let applied = postgres::migrate(pool).await?;
+        tracing::info!(shard = pool.shard(), ?applied, "the schema is up to date");
+    }
+    postgres::publish_first_slot_map(&pools).await?;
+    if settings.create_topics {
+        topics::create(settings).await?;
+    }
+    Ok(())
+}
+
+/// The log that the events topic is now.
+pub async fn log_identity(kafka: &config::Kafka) -> Result<LogIdentity, ServiceError> {
+    let (brokers, topic) = (kafka.kafka_brokers.clone(), kafka.topic.clone());
+    let asked = tokio::task::spawn_blocking(move || LogIdentity::fetch(&brokers, &topic)).await;
+    match asked {
+        Ok(found) => Ok(found?),
+        Err(error) => Err(ServiceError::Other(error.to_string())),
+    }
+}

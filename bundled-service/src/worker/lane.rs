@@ -1,0 +1,263 @@
+//! A lane: the batches of one (partition, shard) on their way, in order, one transaction at a time.
+//!
+//! Two tasks, so that the next batch becomes readable while the last one is being committed. Both
+//! end when the partition is taken away; the fence makes that safe at any point.
+
+use super::Trouble;
+use crate::{
+    batch::Batch,
+    metrics::{Counter, Gauge, Histogram, Metrics},
+    postgres::{FlushError, Flushed, Owner, ShardPool, flush},
+    redis::{Lives, Stored, Writer, complete},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The consumer's end of a lane.
+pub(super) struct Lane {
+    /// Bounded by the budget of bytes, which the consumer holds to before it closes a batch.
+    batches: mpsc::UnboundedSender<Batch>,
+    /// Batches that are not committed yet.
+    pub(super) under_way: Arc<AtomicUsize>,
+    /// The watermark as far as this owner moved it.
+    pub(super) committed: Arc<AtomicI64>,
+    in_flight: Arc<InFlight>,
+}
+
+/// Bytes of all batches of this process that are not committed yet.
+pub(super) struct InFlight {
+    bytes: AtomicUsize,
+    gauge: Arc<Gauge>,
+}
+
+impl InFlight {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        Self {
+            bytes: AtomicUsize::new(0),
+            gauge: metrics.ingest_in_flight_bytes.with(&[]),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.gauge.set(self.bytes() as i64);
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Relaxed);
+        self.gauge.set(self.bytes() as i64);
+    }
+}
+
+/// A batch that gives its bytes back to the budget however it ends.
+struct Held {
+    batch: Batch,
+    weight: usize,
+    in_flight: Arc<InFlight>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.in_flight.remove(self.weight);
+    }
+}
+
+/// What a lane works with.
+pub(super) struct Parts {
+    pub(super) pool: Arc<ShardPool>,
+    pub(super) lives: Arc<Lives>,
+    pub(super) writer: Writer,
+    pub(super) owner: Owner,
+    pub(super) start: i64,
+    pub(super) in_flight: Arc<InFlight>,
+    pub(super) trouble: mpsc::UnboundedSender<Trouble>,
+}
+
+impl Lane {
+    /// Starts the tasks; they end when `cancel` says so, or when the lane is dropped and empty.
+    pub(super) fn start(parts: Parts, tasks: &TaskTracker, cancel: &CancellationToken) -> Self {
+        let (batches, incoming) = mpsc::unbounded_channel::<Batch>();
+        let (cached, flushing) = mpsc::unbounded_channel::<Held>();
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let committed = Arc::new(AtomicI64::new(parts.start));
+        let in_flight = Arc::clone(&parts.in_flight);
+        let observe = Observe::new(&parts.owner.metrics, parts.pool.shard());
+        let first = make_readable(
+            parts.writer,
+            incoming,
+            cached,
+            Arc::clone(&committed),
+            Arc::clone(&in_flight),
+            Arc::clone(&parts.owner.metrics),
+        );
+        let second = Committing {
+            pool: parts.pool,
+            lives: parts.lives,
+            owner: parts.owner,
+            under_way: Arc::clone(&under_way),
+            committed: Arc::clone(&committed),
+            trouble: parts.trouble,
+            observe,
+        };
+        let stop = cancel.clone();
+        tasks.spawn(async move { stop.run_until_cancelled(first).await });
+        let stop = cancel.clone();
+        tasks.spawn(async move { stop.run_until_cancelled(second.run(flushing)).await });
+        Self {
+            batches,
+            under_way,
+            committed,
+            in_flight,
+        }
+    }
+
+    pub(super) fn send(&self, batch: Batch) {
+        self.under_way.fetch_add(1, Relaxed);
+        self.in_flight.add(batch.weight());
+        // The tasks end only with the partition, whose batches are dropped with it.
+        let _ = self.batches.send(batch);
+    }
+}
+
+/// First task: Redis.
+async fn make_readable(
+    mut writer: Writer,
+    mut incoming: mpsc::UnboundedReceiver<Batch>,
+    cached: mpsc::UnboundedSender<Held>,
+    committed: Arc<AtomicI64>,
+    in_flight: Arc<InFlight>,
+    metrics: Arc<Metrics>,
+) {
+    let seconds = metrics.event_processing_duration_seconds.with(&["cached"]);
+    while let Some(batch) = incoming.recv().await {
+        let weight = batch.weight();
+        let held = Held {
+            batch,
+            weight,
+            in_flight: Arc::clone(&in_flight),
+        };
+        let stored = writer.store(&held.batch, committed.load(Relaxed)).await;
+        if stored == Stored::Cached {
+            observe_age(&seconds, &held.batch);
+        }
+        if cached.send(held).is_err() {
+            return;
+        }
+    }
+}
+
+/// Second task: Postgres, then Redis is told.
+struct Committing {
+    pool: Arc<ShardPool>,
+    lives: Arc<Lives>,
+    owner: Owner,
+    under_way: Arc<AtomicUsize>,
+    committed: Arc<AtomicI64>,
+    trouble: mpsc::UnboundedSender<Trouble>,
+    observe: Observe,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+impl Committing {
+    async fn run(self, mut flushing: mpsc::UnboundedReceiver<Held>) {
+        while let Some(held) = flushing.recv().await {
+            let Some(flushed) = self.commit(&held.batch).await else {
+                return;
+            };
+            self.committed.store(held.batch.to, Relaxed);
+            self.observe.batch(&held.batch, &flushed);
+            complete(&self.lives, &held.batch, self.owner.epoch, &flushed).await;
+            self.under_way.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// `None` when this owner is done here; the consumer has been told why.
+    async fn commit(&self, batch: &Batch) -> Option<Flushed> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let trouble = match flush(&self.pool, batch, &self.owner).await {
+                Ok(flushed) => return Some(flushed),
+                Err(FlushError::Passing(error)) => {
+                    tracing::warn!(%error, batch.partition, %batch.shard, "trying again");
+                    self.observe.retries.add(1);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
+                }
+                Err(FlushError::Fenced) => {
+                    self.owner.metrics.ingest_fenced_total.with(&[]).add(1);
+                    Trouble::Fenced {
+                        partition: batch.partition,
+                    }
+                }
+                Err(error) => Trouble::Stop(error.to_string()),
+            };
+            let _ = self.trouble.send(trouble);
+            return None;
+        }
+    }
+}
+
+/// Where a lane's figures go, looked up once.
+struct Observe {
+    durable: Arc<Histogram>,
+    rows: Arc<Histogram>,
+    inserted: Arc<Counter>,
+    duplicate: Arc<Counter>,
+    duplicates: Arc<Counter>,
+    retries: Arc<Counter>,
+    watermarks: Arc<Metrics>,
+    shard: String,
+}
+
+impl Observe {
+    fn new(metrics: &Arc<Metrics>, shard: usize) -> Self {
+        let shard = shard.to_string();
+        Self {
+            durable: metrics.event_processing_duration_seconds.with(&["durable"]),
+            rows: metrics.ingest_batch_rows.with(&[&shard]),
+            inserted: metrics.events_processed_total.with(&["inserted", &shard]),
+            duplicate: metrics.events_processed_total.with(&["duplicate", &shard]),
+            duplicates: metrics.ingest_duplicates_total.with(&[&shard]),
+            retries: metrics.ingest_flush_retries_total.with(&[&shard]),
+            watermarks: Arc::clone(metrics),
+            shard,
+        }
+    }
+
+    fn batch(&self, batch: &Batch, flushed: &Flushed) {
+        observe_age(&self.durable, batch);
+        if !batch.starts.is_empty() {
+            self.rows.observe(batch.starts.len() as f64);
+        }
+        self.inserted.add(flushed.inserted);
+        self.duplicate.add(flushed.duplicates);
+        self.duplicates.add(flushed.duplicates);
+        let partition = batch.partition.to_string();
+        self.watermarks
+            .ingest_watermark
+            .with(&[&partition, &self.shard])
+            .set(batch.to);
+    }
+}
+
+fn observe_age(histogram: &Histogram, batch: &Batch) {
+    let now = jiff::Timestamp::now().as_millisecond();
+    for &(timestamp, count) in &batch.arrivals {
+        let seconds = (now - timestamp).max(0) as f64 / 1e3;
+        histogram.observe_many(seconds, u64::from(count));
+    }
+}

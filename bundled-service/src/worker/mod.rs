@@ -1,0 +1,153 @@
+//! The worker: Kafka → Redis → Postgres.
+//!
+//! A consumer is a thread of its own; what it packs goes through lanes, tasks on the runtime. What
+//! counts is decided in [`crate::postgres`]; a worker may die at any point.
+
+mod assignment;
+mod consumer;
+mod lane;
+mod partition;
+mod recent;
+
+use crate::{
+    config, dead_letter::DeadLetters, event::Window, log_identity::LogIdentity, metrics::Metrics,
+    postgres::ShardPool, redis::Lives, slot::SlotMap,
+};
+use consumer::Consumer;
+use lane::InFlight;
+use std::{sync::Arc, time::Duration};
+use tokio::{runtime::Handle, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What a worker is set to.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub kafka: config::Kafka,
+    pub worker: config::Worker,
+    pub pending_cap_bytes: u64,
+    pub stop_timeout: Duration,
+}
+
+/// What a worker works with.
+pub struct Parts {
+    pub log: Arc<LogIdentity>,
+    /// The number of the log in each shard.
+    pub log_ids: Vec<i16>,
+    pub pools: Vec<Arc<ShardPool>>,
+    pub lives: Arc<Lives>,
+    pub slot_map: Arc<SlotMap>,
+    pub dead_letters: DeadLetters,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Why a worker ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker stopped: {0}")]
+pub struct WorkerError(String);
+
+/// What all consumers of a process share.
+struct Shared {
+    log: Arc<LogIdentity>,
+    log_ids: Vec<i16>,
+    pools: Vec<Arc<ShardPool>>,
+    lives: Arc<Lives>,
+    slot_map: Arc<SlotMap>,
+    dead_letters: DeadLetters,
+    metrics: Arc<Metrics>,
+    brokers: String,
+    window: Window,
+    batch_rows: usize,
+    batch_bytes: usize,
+    flush_interval: Duration,
+    idle_interval: Duration,
+    in_flight: Arc<InFlight>,
+    in_flight_budget: usize,
+    pending_cap_bytes: u64,
+    runtime: Handle,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What a lane, or the group, has to tell the consumer.
+enum Trouble {
+    /// Another worker moved the partition's epoch on.
+    Fenced { partition: i32 },
+    /// Nothing that passes by itself.
+    Stop(String),
+}
+
+const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Runs until `stop`; then what was read is committed.
+pub async fn run(settings: Settings, parts: Parts, stop: CancellationToken) -> Result<(), WorkerError> {
+    let stop_all = stop.child_token();
+    let shared = Arc::new(Shared {
+        log: parts.log,
+        log_ids: parts.log_ids,
+        pools: parts.pools,
+        lives: parts.lives,
+        slot_map: parts.slot_map,
+        dead_letters: parts.dead_letters,
+        brokers: settings.kafka.kafka_brokers.clone(),
+        window: settings.worker.window.window(),
+        batch_rows: settings.worker.batch_rows.max(1),
+        batch_bytes: settings.worker.batch_bytes.max(1),
+        flush_interval: Duration::from_millis(settings.worker.flush_interval_ms),
+        idle_interval: Duration::from_millis(settings.worker.idle_interval_ms),
+        in_flight: Arc::new(InFlight::new(&parts.metrics)),
+        in_flight_budget: settings.worker.in_flight_bytes,
+        pending_cap_bytes: settings.pending_cap_bytes,
+        metrics: parts.metrics,
+        runtime: Handle::current(),
+        tasks: TaskTracker::new(),
+        stop: stop_all.clone(),
+    });
+    let mut consumers = JoinSet::new();
+    for _ in 0..settings.worker.consumers.max(1) {
+        let (shared, settings) = (Arc::clone(&shared), settings.clone());
+        consumers.spawn_blocking(move || {
+            let consumer = Consumer::new(shared, &settings).map_err(|error| error.to_string())?;
+            consumer.run(settings.stop_timeout)
+        });
+    }
+    let watch = Arc::clone(&shared);
+    let watched = tokio::spawn(watch_log(watch));
+    let mut outcome = Ok(());
+    while let Some(ended) = consumers.join_next().await {
+        let ended = ended.unwrap_or_else(|error| Err(format!("a consumer's thread: {error}")));
+        if let Err(why) = ended {
+            tracing::error!(why, "a consumer ended");
+            outcome = Err(WorkerError(why));
+        }
+        stop_all.cancel();
+    }
+    shared.tasks.close();
+    shared.tasks.wait().await;
+    if let Ok(Err(why)) = watched.await
+        && outcome.is_ok()
+    {
+        outcome = Err(WorkerError(why));
+    }
+    outcome
+}
+
+/// Notices a topic that is deleted and made anew while the worker runs.
+async fn watch_log(shared: Arc<Shared>) -> Result<(), String> {
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOG_CHECK_INTERVAL) => {}
+        }
+        let (brokers, log) = (shared.brokers.clone(), Arc::clone(&shared.log));
+        let asked = tokio::task::spawn_blocking(move || LogIdentity::fetch(&brokers, &log.topic));
+        // A broker that is away is Kafka's own affair; another answer is ours.
+        if let Ok(Ok(found)) = asked.await
+            && found != *shared.log
+        {
+            let why = format!("topic {} was deleted and made anew", shared.log.topic);
+            tracing::error!(why, "stopping");
+            shared.stop.cancel();
+            return Err(why);
+        }
+    }
+}
