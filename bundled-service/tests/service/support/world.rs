@@ -1,0 +1,231 @@
+//! What one test works in: topics, databases and a Redis of its own on servers that tests share.
+
+use super::{
+    Platform,
+    events::Record,
+    eventually, free_port,
+    postgres::Database,
+    process::{Process, User, command},
+    redis::Redis,
+};
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::{Command, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use vvbill_ingest::dead_letter::Letter;
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+const PARTITIONS: i32 = 4;
+
+pub(crate) struct World {
+    pub(crate) platform: Arc<Platform>,
+    pub(crate) redis: Redis,
+    pub(crate) name: String,
+    folder: tempfile::TempDir,
+    workers: AtomicU32,
+}
+
+impl World {
+    pub(crate) fn new(test: &str) -> Self {
+        Self::on(Platform::shared(), test)
+    }
+
+    pub(crate) fn on(platform: Arc<Platform>, test: &str) -> Self {
+        let name = format!("{test}_{}", NUMBER.fetch_add(1, Relaxed));
+        for shard in &platform.shards {
+            shard
+                .connect("postgres")
+                .unwrap()
+                .execute(&format!("create database {name}"));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self {
+            platform,
+            redis: Redis::start(),
+            name,
+            folder,
+            workers: AtomicU32::new(0),
+        };
+        let migrated = world.run(&[
+            "migrate",
+            "--create-topics",
+            "--partitions",
+            "4",
+            "--replication",
+            "1",
+        ]);
+        assert!(
+            migrated.status.success(),
+            "{}",
+            String::from_utf8_lossy(&migrated.stderr)
+        );
+        world
+    }
+
+    pub(crate) fn brokers(&self) -> String {
+        self.platform.kafka.brokers()
+    }
+
+    pub(crate) fn dead_topic(&self) -> String {
+        format!("{}-dead", self.name)
+    }
+
+    pub(crate) fn database(&self, shard: usize) -> Database {
+        self.platform.shards[shard].connect(&self.name).unwrap()
+    }
+
+    /// The settings of this world, as variables.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let shards = self.platform.shards.iter().map(|shard| shard.dsn(&self.name));
+        vec![
+            ("VVBILL_INGEST_KAFKA_BROKERS", self.brokers()),
+            ("VVBILL_INGEST_TOPIC", self.name.clone()),
+            ("VVBILL_INGEST_DEAD_LETTER_TOPIC", self.dead_topic()),
+            ("VVBILL_INGEST_GROUP", self.name.clone()),
+            ("VVBILL_INGEST_SHARDS", shards.collect::<Vec<_>>().join(";")),
+            ("VVBILL_INGEST_REDIS", self.redis.address()),
+            ("VVBILL_INGEST_SESSION_TIMEOUT_MS", "3000".to_owned()),
+            ("VVBILL_INGEST_IDLE_INTERVAL_MS", "500".to_owned()),
+        ]
+    }
+
+    /// Runs a command of the service to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_vvbill-ingest"))
+            .args(arguments)
+            .envs(self.variables())
+            .output()
+            .unwrap()
+    }
+
+    pub(crate) fn start_worker(&self) -> Process {
+        self.start(&["--role", "worker"]).0
+    }
+
+    /// Starts the service; answers with the port that it listens on.
+    pub(crate) fn start(&self, arguments: &[&str]) -> (Process, u16) {
+        let number = self.workers.fetch_add(1, Relaxed);
+        let port = free_port();
+        let mut service = command(User::Same, env!("CARGO_BIN_EXE_vvbill-ingest"));
+        service.arg("run").args(arguments).envs(self.variables());
+        service.env("VVBILL_INGEST_LISTEN", format!("127.0.0.1:{port}"));
+        let log = self.folder.path().join(format!("service-{number}.log"));
+        (Process::start(&format!("service {number}"), service, &log), port)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Sends records to Kafka, each acknowledged.
+    pub(crate) fn send(&self, records: &[Record]) {
+        let keyed: Vec<(String, Vec<u8>)> = (records.iter())
+            .map(|record| (record.account.to_string(), record.json.clone().into_bytes()))
+            .collect();
+        self.send_raw(&keyed);
+    }
+
+    pub(crate) fn send_raw(&self, records: &[(String, Vec<u8>)]) {
+        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+            .set("bootstrap.servers", self.brokers())
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("message.max.bytes", "2000000")
+            .set("message.timeout.ms", "0")
+            .set("partitioner", "murmur2_random")
+            .create()
+            .unwrap();
+        for (key, value) in records {
+            let mut record = BaseRecord::to(&self.name).key(key).payload(value);
+            while let Err((error, again)) = producer.send(record) {
+                let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+                assert_eq!(error, full);
+                std::thread::sleep(Duration::from_millis(5));
+                record = again;
+            }
+        }
+        producer.flush(Duration::from_secs(60)).unwrap();
+    }
+
+    fn consumer(&self) -> BaseConsumer {
+        ClientConfig::new()
+            .set("bootstrap.servers", self.brokers())
+            .set("group.id", "tests")
+            .set("enable.auto.commit", "false")
+            .create()
+            .unwrap()
+    }
+
+    /// Waits until every shard has every record.
+    pub(crate) fn wait_until_durable(&self, seconds: u64) {
+        let consumer = self.consumer();
+        let ends: BTreeMap<i32, i64> = (0..PARTITIONS)
+            .map(|partition| {
+                let timeout = Duration::from_secs(10);
+                let (_, end) = consumer.fetch_watermarks(&self.name, partition, timeout).unwrap();
+                (partition, end)
+            })
+            .collect();
+        let databases = [self.database(0), self.database(1)];
+        eventually("every shard has every record", seconds, || {
+            databases
+                .iter()
+                .all(|database| {
+                    let rows = database.query("select partition, next from watermarks");
+                    let next: BTreeMap<i32, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+                    ends.iter()
+                        .all(|(number, end)| next.get(number).copied().unwrap_or(0) >= *end)
+                })
+                .then_some(())
+        });
+    }
+
+    /// Rows on both shards, and the sum of their quantities.
+    pub(crate) fn ledger(&self) -> (i64, i128) {
+        let sql = "select count(*), coalesce(sum(quantity), 0)::text from events";
+        (0..2).fold((0, 0), |(rows, sum), shard| {
+            let row = &self.database(shard).query(sql)[0];
+            let quantity: &str = row.get(1);
+            (
+                rows + row.get::<_, i64>(0),
+                sum + quantity.parse::<i128>().unwrap(),
+            )
+        })
+    }
+
+    /// Dead letters, one for each origin.
+    pub(crate) fn dead_letters(&self) -> Vec<Letter> {
+        let consumer = self.consumer();
+        let topic = self.dead_topic();
+        let timeout = Duration::from_secs(10);
+        let mut list = TopicPartitionList::new();
+        let mut left = 0;
+        for partition in 0..PARTITIONS {
+            let (low, high) = consumer.fetch_watermarks(&topic, partition, timeout).unwrap();
+            left += high - low;
+            list.add_partition_offset(&topic, partition, Offset::Beginning)
+                .unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let mut letters = BTreeMap::new();
+        while left > 0 {
+            let message = consumer.poll(timeout).expect("a letter in time").unwrap();
+            let letter: Letter = serde_json::from_slice(message.payload().unwrap()).unwrap();
+            letters.insert((letter.partition, letter.offset), letter);
+            left -= 1;
+        }
+        letters.into_values().collect()
+    }
+}
