@@ -249,7 +249,8 @@ impl Plan {
 }
 
 impl Tally {
-    fn of(&mut self, verb: Verb) -> &mut usize {
+    /// The count of one verb.
+    pub fn of(&mut self, verb: Verb) -> &mut usize {
         match verb {
             Verb::Create => &mut self.create,
             Verb::Adopt => &mut self.adopt,

@@ -6,6 +6,7 @@
 
 mod kind;
 pub mod local;
+pub mod simulated;
 
 pub use kind::{Kind, Typed};
 

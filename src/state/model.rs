@@ -21,7 +21,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub struct State {
     /// The vvbill that wrote it.
     pub vvbill_version: String,
-    /// Born with the state and never changed: two states of the same lineage are of the same things.
+    /// Born with the first write and never changed: two states of one lineage are of the same things.
     pub lineage: Uuid,
     /// Counts the writes.
     pub serial: u64,
@@ -148,11 +148,11 @@ pub enum StateError {
 }
 
 impl State {
-    /// A state of a new lineage with nothing in it.
+    /// Nothing recorded, nothing written: no lineage yet, serial 0.
     pub fn new() -> Self {
         Self {
             vvbill_version: env!("CARGO_PKG_VERSION").into(),
-            lineage: Uuid::new_v4(),
+            lineage: Uuid::nil(),
             serial: 0,
             resources: BTreeMap::new(),
             deposed: Vec::new(),
