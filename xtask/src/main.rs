@@ -12,7 +12,7 @@ mod demo;
 mod lint;
 mod packages;
 mod setup;
-mod tests;
+mod test;
 
 use std::process::ExitCode;
 
@@ -41,7 +41,7 @@ enum Task {
     /// Applies plans/local.yaml, sends a million events, kills a worker, accounts for every event, destroys
     Demo(demo::Options),
     /// Runs every test: those without servers first, then those with real Kafka, Redis and Postgres
-    Test(tests::Options),
+    Test(test::Options),
     /// Measures, prints the figures and writes them to target/bench/
     #[command(subcommand)]
     Bench(bench::Subject),
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup(options) => setup::run(&options),
         Task::Demo(options) => demo::run(&options),
-        Task::Test(options) => tests::run(&options),
+        Task::Test(options) => test::run(&options),
         Task::Bench(subject) => bench::run(&subject),
         Task::Lint => lint::run(),
     };

@@ -132,7 +132,7 @@ fn answers(program: &str, arguments: &[&str]) -> bool {
 }
 
 #[cfg(test)]
-mod checks {
+mod tests {
     use super::java_version_in;
 
     /// An old Java must not pass for a new one: "1.8" is Java 8.

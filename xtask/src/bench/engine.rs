@@ -210,3 +210,27 @@ fn seconds(seconds: Seconds) -> Value {
 fn ratio(of: f64, to: f64) -> f64 {
     (of / to * 10.0).round() / 10.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(longer: f64, faster: Option<f64>) -> Value {
+        let both = |ratio: f64| json!({ "plan": ratio, "apply": ratio });
+        json!({ "ten_times_as_many_take": both(longer), "faster_than_terraform": faster.map(both) })
+    }
+
+    /// A target that is missed by a little is missed; one that can't be measured here is not.
+    #[test]
+    fn targets_hold_at_their_boundaries() {
+        assert!(missed(&result(LONGER_MAX, Some(FASTER_MIN))).is_empty());
+        assert!(missed(&result(LONGER_MAX, None)).is_empty());
+        assert_eq!(missed(&result(LONGER_MAX + 0.1, None)).len(), 2);
+        assert_eq!(missed(&result(LONGER_MAX, Some(FASTER_MIN - 0.1))).len(), 2);
+        assert_eq!(
+            missed(&json!({})).len(),
+            2,
+            "a figure that is not there is no success"
+        );
+    }
+}

@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     command::run(&mut command::cargo(&["test", "--workspace", "--no-run"]))?;
     let filter: Vec<&str> = options.filter.as_deref().into_iter().collect();
     if options.quick {
-        return test(
+        return cargo_test(
             &["--workspace"],
             &[filter.as_slice(), &["--skip", SERVERS]].concat(),
         );
@@ -40,20 +40,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     setup::fetch_kafka(&command::target()?.join("debug/vvbill"))?;
     let threads = options.server_threads.to_string();
     if !filter.is_empty() {
-        return test(
+        return cargo_test(
             &["--workspace"],
             &[filter.as_slice(), &["--test-threads", &threads]].concat(),
         );
     }
-    let without = test(&["--workspace"], &["--skip", SERVERS]);
-    let with = test(
+    let without = cargo_test(&["--workspace"], &["--skip", SERVERS]);
+    let with = cargo_test(
         &["--workspace", "--tests"],
         &[SERVERS, "--test-threads", &threads],
     );
     without.and(with)
 }
 
-fn test(selection: &[&str], to_runner: &[&str]) -> Result<()> {
+fn cargo_test(selection: &[&str], to_runner: &[&str]) -> Result<()> {
     let arguments = [&["test", "--no-fail-fast"], selection, &["--"], to_runner].concat();
     command::run(&mut command::cargo(&arguments))
 }
