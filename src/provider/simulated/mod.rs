@@ -4,9 +4,11 @@
 //! has a kind that behaves as real services of that sort do, duplicates included. Its world may live in a
 //! file, which outlasts the process that is killed in the middle of a call, and is then the judge.
 
+mod platform;
 mod thing;
 mod world;
 
+pub use platform::tree;
 pub use thing::{Composite, Named, Shape, Tagged, Template, Thing, Tokened};
 pub use world::{Faults, Known, World};
 
