@@ -191,6 +191,16 @@ pub struct Api {
     /// How long Kafka may take to acknowledge before the answer is 503.
     #[arg(long, env = "VVBILL_INGEST_PRODUCE_TIMEOUT_MS", default_value_t = 10_000)]
     pub produce_timeout_ms: u64,
+    /// How long a client may take to send a request's body before the answer is 408.
+    #[arg(long, env = "VVBILL_INGEST_BODY_TIMEOUT_MS", default_value_t = 15_000)]
+    pub body_timeout_ms: u64,
+    /// A connection that sends no complete request head for this long is closed, in seconds. It
+    /// lies above the idle time of a load balancer (60), which must be the first to close.
+    #[arg(long, env = "VVBILL_INGEST_IDLE_TIMEOUT_SECONDS", default_value_t = 75)]
+    pub idle_timeout_seconds: u64,
+    /// Most connections at once; more wait in the listener's backlog.
+    #[arg(long, env = "VVBILL_INGEST_MAX_CONNECTIONS", default_value_t = 4_096)]
+    pub max_connections: usize,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -13,6 +13,7 @@
 //!
 //! `reconcile` reads Kafka again and says whether that came out right.
 
+pub mod api;
 pub mod batch;
 pub mod config;
 pub mod dead_letter;

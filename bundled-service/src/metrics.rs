@@ -20,6 +20,8 @@ pub struct Metrics {
     pub events_rejected_total: Family<Counter>,
     pub http_requests_total: Family<Counter>,
     pub http_request_duration_seconds: Family<Histogram>,
+    pub http_in_flight_bytes: Family<Gauge>,
+    pub produce_duration_seconds: Family<Histogram>,
     pub kafka_consumer_lag: Family<Gauge>,
     pub kafka_consumer_lag_seconds: Family<Gauge>,
     pub redis_cache_hits_total: Family<Counter>,
@@ -83,6 +85,17 @@ impl Default for Metrics {
                 "http_request_duration_seconds",
                 "Time from a request's head until its answer",
                 &["route"],
+                seconds,
+            ),
+            http_in_flight_bytes: Family::gauge(
+                "http_in_flight_bytes",
+                "Bytes of request bodies that Kafka has not acknowledged yet",
+                &[],
+            ),
+            produce_duration_seconds: Family::new(
+                "produce_duration_seconds",
+                "Time from handing a request's events to Kafka until the last acknowledgement",
+                &[],
                 seconds,
             ),
             kafka_consumer_lag: Family::gauge(
@@ -189,6 +202,8 @@ impl Metrics {
         self.events_rejected_total.write(&mut out);
         self.http_requests_total.write(&mut out);
         self.http_request_duration_seconds.write(&mut out);
+        self.http_in_flight_bytes.write(&mut out);
+        self.produce_duration_seconds.write(&mut out);
         self.kafka_consumer_lag.write(&mut out);
         self.kafka_consumer_lag_seconds.write(&mut out);
         self.redis_cache_hits_total.write(&mut out);

@@ -51,3 +51,8 @@ pub struct HourUsage {
 #[derive(Debug, thiserror::Error)]
 #[error("usage can't be read: {0}")]
 pub struct UsageError(pub String);
+
+/// Who can answer a [`Query`].
+pub trait Read: Send + Sync {
+    fn read(&self, query: Query) -> futures::future::BoxFuture<'_, Result<Usage, UsageError>>;
+}

@@ -38,7 +38,8 @@ pub fn from_cloud_event(bytes: &[u8]) -> Result<Event<'_>, Rejection> {
     if bytes.len() > MAX_EVENT_BYTES {
         return Err(Rejection::Oversized);
     }
-    let envelope: Envelope<'_> = sonic_rs::from_slice(bytes).map_err(|error| parse::malformed(&error))?;
+    let envelope: Envelope<'_> =
+        sonic_rs::from_str(parse::safe(bytes)?).map_err(|error| parse::malformed(&error))?;
     if envelope.specversion != "1.0" {
         return Err(Rejection::Malformed("specversion must be 1.0".to_owned()));
     }

@@ -6,6 +6,7 @@
 
 mod cloud;
 mod identity;
+mod nesting;
 mod parse;
 mod quantity;
 mod rejection;
@@ -13,6 +14,7 @@ mod timestamp;
 
 pub use cloud::from_cloud_event;
 pub use identity::{AccountId, EventId};
+pub use nesting::MAX_NESTING;
 pub use parse::{parse, write_json};
 pub use quantity::{Quantity, QuantityError, format_millionths};
 pub use rejection::Rejection;

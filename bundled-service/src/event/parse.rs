@@ -2,7 +2,7 @@
 
 use super::{
     AccountId, Event, EventId, MAX_EVENT_BYTES, MAX_METRIC_BYTES, MAX_PROPERTIES_BYTES, Quantity, Rejection,
-    Timestamp,
+    Timestamp, nesting,
 };
 use sonic_rs::LazyValue;
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ pub fn parse(bytes: &[u8]) -> Result<Event<'_>, Rejection> {
     if bytes.len() > MAX_EVENT_BYTES {
         return Err(Rejection::Oversized);
     }
-    let wire: Wire<'_> = sonic_rs::from_slice(bytes).map_err(|error| malformed(&error))?;
+    let wire: Wire<'_> = sonic_rs::from_str(safe(bytes)?).map_err(|error| malformed(&error))?;
     Ok(Event {
         id: EventId::parse(&wire.event_id)?,
         account: AccountId::new(wire.account_id)?,
@@ -91,6 +91,17 @@ pub(super) fn properties(raw: Cow<'_, str>) -> Result<Option<Cow<'_, str>>, Reje
 /// What stands between the quotes of a JSON string without escapes.
 fn unquote(raw: &str) -> Option<&str> {
     raw.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// What the parser may see. It hands out slices as text before it has checked that they are UTF-8,
+/// and it recurses; both are settled here.
+pub(super) fn safe(bytes: &[u8]) -> Result<&str, Rejection> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Rejection::Malformed("not UTF-8".to_owned()))?;
+    if nesting::is_too_deep(bytes) {
+        let reason = format!("nested deeper than {} levels", nesting::MAX_NESTING);
+        return Err(Rejection::Malformed(reason));
+    }
+    Ok(text)
 }
 
 /// The parser's message without the excerpt of the input that it draws beneath.
