@@ -2,7 +2,7 @@
 //!
 //! It only reads arguments and, for secrets, the environment variable or file that is referred to.
 
-use crate::event::Window;
+use crate::{api::keys::KeyCommand, event::Window};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -25,6 +25,8 @@ pub enum Command {
     Migrate(Migrate),
     /// Reads Kafka again and compares it with every shard; exits with 1 where they differ.
     Reconcile(Reconcile),
+    /// Makes API keys.
+    Key(KeyCommand),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

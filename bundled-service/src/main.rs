@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use vvbill_ingest::{
+    api,
     config::{Cli, Command},
     service::{self, ServiceError},
 };
@@ -31,8 +32,15 @@ async fn execute(command: Command) -> Result<ExitCode, ServiceError> {
         }
         Command::Migrate(settings) => service::migrate(&settings).await?,
         Command::Reconcile(_) => return Ok(ExitCode::FAILURE),
+        Command::Key(command) => print(&api::keys::run(&command)?),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked for goes to standard output, everything else to standard error.
+#[allow(clippy::print_stdout)]
+fn print(answer: &str) {
+    println!("{answer}");
 }
 
 fn start_log(json: bool) {

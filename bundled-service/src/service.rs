@@ -1,6 +1,7 @@
 //! Puts the parts together: what every role needs, and the order of starting and stopping.
 
 use crate::{
+    api::{self, ServeError},
     config,
     dead_letter::DeadLetters,
     log_identity::{LogIdentity, LogIdentityError},
@@ -9,6 +10,7 @@ use crate::{
     redis::{Connector, Lives, Raising, UsageReader},
     slot::SlotMap,
     topics::{self, TopicError},
+    usage,
     worker::{self, WorkerError},
 };
 use std::{sync::Arc, time::Duration};
@@ -22,7 +24,7 @@ pub struct Shared {
     pub pools: Vec<Arc<ShardPool>>,
     pub slot_map: Arc<SlotMap>,
     pub lives: Arc<Lives>,
-    pub usage: UsageReader,
+    pub usage: Arc<UsageReader>,
 }
 
 /// Why the service can't start, or had to end.
@@ -36,6 +38,10 @@ pub enum ServiceError {
     Topic(#[from] TopicError),
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Key(#[from] api::keys::KeyError),
     #[error("Kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
     #[error("{0}")]
@@ -76,8 +82,18 @@ impl Shared {
             pools,
             slot_map,
             lives,
-            usage,
+            usage: Arc::new(usage),
         }))
+    }
+
+    /// What the HTTP side needs. A process that got this far has a slot map and a schema; Redis and
+    /// Postgres may go away later without keeping events from Kafka.
+    fn served(&self) -> api::Shared {
+        api::Shared {
+            metrics: Arc::clone(&self.metrics),
+            usage: Arc::clone(&self.usage) as Arc<dyn usage::Read>,
+            ready: Arc::new(Vec::new),
+        }
     }
 }
 
@@ -88,13 +104,34 @@ pub async fn run(run: config::Run, stop: CancellationToken) -> Result<(), Servic
     // Redis outlives the roles: the last batches are let go in it.
     let redis_stop = CancellationToken::new();
     let keeping = tokio::spawn(Arc::clone(&shared.lives).keep(redis_stop.clone()));
-    let mut outcome = Ok(());
-    if run.roles.contains(&config::Role::Worker) {
-        outcome = run_worker(&run, &shared, all.clone()).await;
-    }
+    let serving = async {
+        let ended = serve(&run, &shared, all.clone()).await;
+        all.cancel();
+        ended
+    };
+    let working = async {
+        if !run.roles.contains(&config::Role::Worker) {
+            all.cancelled().await;
+            return Ok(());
+        }
+        let ended = run_worker(&run, &shared, all.clone()).await;
+        all.cancel();
+        ended
+    };
+    let (served, worked) = tokio::join!(serving, working);
+    let outcome = worked.and(served);
     redis_stop.cancel();
     let _ = keeping.await;
     outcome
+}
+
+/// The API, or what a worker alone says of itself.
+async fn serve(run: &config::Run, shared: &Shared, stop: CancellationToken) -> Result<(), ServiceError> {
+    match run.roles.contains(&config::Role::Api) {
+        true => api::serve(run, shared.served(), stop).await?,
+        false => api::serve_health(run, shared.served(), stop).await?,
+    }
+    Ok(())
 }
 
 async fn run_worker(run: &config::Run, shared: &Shared, stop: CancellationToken) -> Result<(), ServiceError> {

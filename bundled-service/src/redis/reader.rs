@@ -7,8 +7,9 @@ use crate::{
     metrics::Metrics,
     postgres::{self, Committed, ShardPool},
     slot::SlotMap,
-    usage::{HourUsage, Query, Source, Usage, UsageError},
+    usage::{self, HourUsage, Query, Source, Usage, UsageError},
 };
+use futures::future::BoxFuture;
 use redis::{FromRedisValue, Value};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -33,6 +34,12 @@ struct Found {
     totals: Option<BTreeMap<(String, i64), (i128, i64)>>,
     /// Partition, end of the batch, what it adds.
     pending: Vec<(i32, i64, Vec<pack::Pending>)>,
+}
+
+impl usage::Read for UsageReader {
+    fn read(&self, query: Query) -> BoxFuture<'_, Result<Usage, UsageError>> {
+        Box::pin(async move { Self::read(self, &query).await })
+    }
 }
 
 impl UsageReader {
