@@ -84,6 +84,9 @@ pub struct Kafka {
     /// Port of the JVM's metrics. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jmx_port: Option<Port>,
+    /// Further flags of the JVM for JMX (`KAFKA_JMX_OPTS`), such as those of an agent. Unset: what Kafka opens JMX with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jmx_options: Option<String>,
     /// Memory of the JVM.
     #[serde(default)]
     pub heap: Heap,

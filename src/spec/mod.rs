@@ -27,6 +27,7 @@ mod path;
 mod redis;
 mod regions;
 mod rollout;
+pub mod rules;
 mod schema;
 mod source;
 mod state;

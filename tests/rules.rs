@@ -1,0 +1,5 @@
+//! The rules of `validate`: what they find in the plans that come with vvbill, and where each one's boundary lies.
+#![allow(clippy::unwrap_used)]
+
+#[path = "rules/findings.rs"]
+mod findings;
