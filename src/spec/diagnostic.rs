@@ -50,7 +50,7 @@ impl Diagnostic {
         Self {
             code,
             severity,
-            message: message.into(),
+            message: printable(message.into()),
             why: String::new(),
             fix: String::new(),
             path: FieldPath::default(),
@@ -73,13 +73,13 @@ impl Diagnostic {
 
     #[must_use]
     pub fn why(mut self, why: impl Into<String>) -> Self {
-        self.why = why.into();
+        self.why = printable(why.into());
         self
     }
 
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = fix.into();
+        self.fix = printable(fix.into());
         self
     }
 
@@ -118,6 +118,22 @@ impl Diagnostic {
                 .collect(),
         }
     }
+}
+
+/// Longest text of a diagnostic, in characters.
+const LONGEST: usize = 1_000;
+
+/// A text that may quote a plan, as a terminal may get it: in one line, without control characters.
+fn printable(text: String) -> String {
+    let is_long = text.chars().nth(LONGEST).is_some();
+    if !is_long && !text.contains(char::is_control) {
+        return text;
+    }
+    let start = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { ' ' } else { c });
+    start.chain(is_long.then_some('…')).collect()
 }
 
 /// A [`Diagnostic`] that needs no sources any more.

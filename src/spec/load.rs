@@ -141,11 +141,12 @@ impl Loader {
             let bytes = match read(&name) {
                 Ok(bytes) => bytes,
                 Err(why) => {
-                    let mut problem = Diagnostic::error("VV010", format!("`{name}` can't be read")).why(why);
+                    let mut problem = Diagnostic::error("VV010", format!("`{name}` can't be read"))
+                        .why(why)
+                        .fix(
+                            "name a file that is there; `extends` is relative to the file that it stands in",
+                        );
                     problem.span = named_at;
-                    problem.fix =
-                        "name a file that is there; `extends` is relative to the file that it stands in"
-                            .to_owned();
                     self.problems.push(problem);
                     return None;
                 }
@@ -156,7 +157,9 @@ impl Loader {
         }
         let (_, mut tree) = layers.pop()?;
         while let Some((_, layer)) = layers.pop() {
+            let span = layer.span;
             overlay(&mut tree, layer);
+            tree.span = span;
         }
         Some(tree)
     }

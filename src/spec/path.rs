@@ -65,7 +65,7 @@ impl fmt::Display for FieldPath {
                 Segment::Key(key) if is_plain(key) => {
                     write!(f, "{}{key}", if position == 0 { "" } else { "." })?;
                 }
-                Segment::Key(key) => write!(f, "[{key:?}]")?,
+                Segment::Key(key) => write!(f, "[{}]", serde_json::Value::from(key.as_str()))?,
             }
         }
         Ok(())
@@ -91,20 +91,7 @@ impl FromStr for FieldPath {
         let mut rest = text;
         while !rest.is_empty() {
             if let Some(bracket) = rest.strip_prefix('[') {
-                let (segment, behind) = if let Some(quoted) = bracket.strip_prefix('"') {
-                    let (key, behind) = quoted
-                        .split_once("\"]")
-                        .ok_or_else(|| wrong("a bracket or quote isn't closed"))?;
-                    (Segment::Key(key.to_owned()), behind)
-                } else {
-                    let (index, behind) = bracket
-                        .split_once(']')
-                        .ok_or_else(|| wrong("a bracket isn't closed"))?;
-                    let index = index
-                        .parse()
-                        .map_err(|_| wrong("in brackets stands a number or a key in double quotes"))?;
-                    (Segment::Index(index), behind)
-                };
+                let (segment, behind) = bracketed(bracket).map_err(wrong)?;
                 segments.push(segment);
                 rest = behind
                     .strip_prefix('.')
@@ -134,6 +121,23 @@ impl FromStr for FieldPath {
             Ok(Self(segments))
         }
     }
+}
+
+/// What stands behind `[`: a number, or a key as JSON writes it; and what follows the `]`.
+fn bracketed(text: &str) -> Result<(Segment, &str), &'static str> {
+    if !text.starts_with('"') {
+        let (index, behind) = text.split_once(']').ok_or("a bracket isn't closed")?;
+        let index = index
+            .parse()
+            .map_err(|_| "in brackets stands a number or a key in double quotes")?;
+        return Ok((Segment::Index(index), behind));
+    }
+    let mut keys = serde_json::Deserializer::from_str(text).into_iter::<String>();
+    let key = keys.next().and_then(Result::ok).ok_or("a quote isn't closed")?;
+    let behind = text[keys.byte_offset()..]
+        .strip_prefix(']')
+        .ok_or("a bracket isn't closed")?;
+    Ok((Segment::Key(key), behind))
 }
 
 impl serde::Serialize for FieldPath {

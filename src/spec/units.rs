@@ -113,18 +113,24 @@ pub(crate) fn about(format: &str) -> Option<&'static str> {
         .map(|unit| unit.about)
 }
 
-/// Splits `12.5 GiB` into its number and its unit; the number may hold `_` and `,` between digits.
+/// Splits `12.5 GiB` into its number and its unit. Digits may be grouped, `1_000_000` or `1,000,000`; a comma
+/// is never a decimal point.
 pub(crate) fn split_number(text: &str) -> Option<(rust_decimal::Decimal, &str)> {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_' | ',')))
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | ',');
+    let (number, unit) = text.split_at(text.find(|c| !is_part(c)).unwrap_or(text.len()));
     if !number.starts_with(|c: char| c.is_ascii_digit()) || !number.ends_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
+    let whole = number.split('.').next().unwrap_or(number);
+    let mut groups = whole.split(',');
+    let grouped = groups
+        .next()
+        .is_some_and(|first| !whole.contains(',') || first.len() <= 3)
+        && groups.all(|group| group.len() == 3)
+        && !number[whole.len()..].contains(',');
     let plain: String = number.chars().filter(|c| !matches!(c, '_' | ',')).collect();
-    Some((plain.parse().ok()?, unit.trim()))
+    Some((plain.parse().ok().filter(|_| grouped)?, unit.trim()))
 }
 
 /// Serialize, Deserialize and JsonSchema of a unit, all three through its text.

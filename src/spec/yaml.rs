@@ -11,7 +11,7 @@ use super::diagnostic::Diagnostic;
 use super::source::{SourceId, Span};
 
 /// Largest text of one source, in bytes.
-pub const MAX_BYTES: usize = 512 << 10;
+pub const MAX_BYTES: usize = 256 << 10;
 /// Most maps and lists inside one another.
 pub(super) const MAX_DEPTH: usize = 32;
 /// Most nodes of one source, aliases written out.
