@@ -13,7 +13,6 @@ use serde_json::json;
 
 use super::Machine;
 use super::launch::{Launch, Stop};
-use super::machine::program;
 use super::platform::known;
 use super::server::{Common, File, Server, Site};
 use super::template::{lines, render};
@@ -40,6 +39,10 @@ pub struct KafkaBroker {
     pub libraries: Ref<PathBuf>,
     /// Largest heap, in MiB.
     pub heap_mib: u64,
+    /// Heap at the start, in MiB.
+    pub initial_heap_mib: u64,
+    /// Where the JVM serves its metrics over JMX; null: nowhere.
+    pub jmx_port: Option<u16>,
     /// What `server.properties` says beyond identity and listeners.
     pub settings: BTreeMap<String, String>,
 }
@@ -47,36 +50,55 @@ pub struct KafkaBroker {
 /// Where it is reached.
 #[derive(Debug, Serialize)]
 pub(super) struct Outputs {
-    /// `127.0.0.1:PORT`.
+    /// `HOST:PORT`.
     pub endpoint: String,
 }
 
 impl KafkaBroker {
-    fn java(&self, site: &Site, main: &str, arguments: &[&str]) -> Result<Vec<OsString>, ProviderError> {
-        let heap = format!("-Xmx{}m", self.heap_mib);
-        let log4j = format!(
-            "-Dlog4j2.configurationFile={}",
-            site.home.join("log4j2.properties").display()
-        );
-        let mut classes = known(&self.libraries, "libraries")?.join("*").into_os_string();
-        let mut all: Vec<OsString> = [
-            "-Xms64m",
-            &heap,
-            // A broker on one machine starts in half the time without the second compiler's profiling.
-            "-XX:TieredStopAtLevel=1",
+    /// Arguments of a `java` that runs `main`.
+    fn java(
+        &self,
+        site: &Site,
+        options: &[String],
+        main: &str,
+        arguments: &[&str],
+    ) -> Result<Vec<OsString>, ProviderError> {
+        let logging = site.home.join("log4j2.properties");
+        let classes = known(&self.libraries, "libraries")?.join("*");
+        let fixed = [
             "-XX:+UseSerialGC",
+            // Starts in half the time; on few cores the second compiler takes them from the work itself.
+            "-XX:TieredStopAtLevel=1",
             "-Xshare:auto",
-            "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
-            &log4j,
-            "-cp",
-        ]
-        .map(OsString::from)
-        .to_vec();
-        all.push(std::mem::take(&mut classes));
-        all.push(main.into());
+        ];
+        let mut all: Vec<OsString> = fixed.iter().map(OsString::from).collect();
+        all.extend(options.iter().map(OsString::from));
+        all.push(format!("-Dlog4j2.configurationFile={}", logging.display()).into());
+        all.extend(["-cp".into(), classes.into_os_string(), main.into()]);
         all.extend(arguments.iter().map(OsString::from));
         Ok(all)
+    }
+
+    /// What only the broker itself gets, not its formatting tool.
+    fn options(&self) -> Vec<String> {
+        let mut options = vec![
+            format!("-Xms{}m", self.initial_heap_mib),
+            format!("-Xmx{}m", self.heap_mib),
+            "-XX:+ExitOnOutOfMemoryError".to_string(),
+        ];
+        if let Some(port) = self.jmx_port {
+            let host = self.common.host;
+            options.extend([
+                format!("-Dcom.sun.management.jmxremote.port={port}"),
+                format!("-Dcom.sun.management.jmxremote.rmi.port={port}"),
+                format!("-Dcom.sun.management.jmxremote.host={host}"),
+                format!("-Djava.rmi.server.hostname={host}"),
+                "-Dcom.sun.management.jmxremote.authenticate=false".to_string(),
+                "-Dcom.sun.management.jmxremote.ssl=false".to_string(),
+            ]);
+        }
+        options
     }
 
     fn properties_path(site: &Site) -> PathBuf {
@@ -104,24 +126,28 @@ impl Server for KafkaBroker {
     }
 
     fn ports(&self) -> Vec<u16> {
-        [Some(self.port), self.voters.get(&self.node_id).copied()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            Some(self.port),
+            self.voters.get(&self.node_id).copied(),
+            self.jmx_port,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn files(&self, site: &Site) -> Result<Vec<File>, ProviderError> {
         let voters: Vec<String> = self
             .voters
             .iter()
-            .map(|(node, port)| format!("{node}@127.0.0.1:{port}"))
+            .map(|(node, port)| format!("{node}@{}", self.common.endpoint(*port)))
             .collect();
         let properties = render(
             "server.properties",
             &json!({
                 "node_id": self.node_id,
-                "port": self.port,
-                "controller_port": self.voters.get(&self.node_id),
+                "listener": self.common.endpoint(self.port),
+                "controller": self.voters.get(&self.node_id).map(|port| self.common.endpoint(*port)),
                 "voters": voters.join(","),
                 "data": known(&self.data, "data")?,
                 "settings": lines(&self.settings),
@@ -144,10 +170,10 @@ impl Server for KafkaBroker {
         let properties = Self::properties_path(site).display().to_string();
         let identity = known(&self.cluster_id, "cluster_id")?;
         let arguments = ["format", "--ignore-formatted", "-t", identity, "-c", &properties];
-        let arguments = self.java(site, "kafka.tools.StorageTool", &arguments)?;
+        let arguments = self.java(site, &[], "kafka.tools.StorageTool", &arguments)?;
         let limit = Duration::from_secs(60);
         site.platform
-            .run(&program("java")?, &arguments, &[], limit)
+            .run(&self.common.program("java")?, &arguments, &[], limit)
             .await?;
         Ok(())
     }
@@ -155,8 +181,8 @@ impl Server for KafkaBroker {
     fn launch(&self, _machine: &Machine, site: &Site) -> Result<Launch, ProviderError> {
         let properties = Self::properties_path(site).display().to_string();
         Ok(Launch {
-            program: program("java")?,
-            arguments: self.java(site, "kafka.Kafka", &[&properties])?,
+            program: self.common.program("java")?,
+            arguments: self.java(site, &self.options(), "kafka.Kafka", &[&properties])?,
             environment: Vec::new(),
         })
     }
@@ -170,7 +196,7 @@ impl Server for KafkaBroker {
 
     fn outputs(&self, _site: &Site) -> Outputs {
         Outputs {
-            endpoint: format!("127.0.0.1:{}", self.port),
+            endpoint: self.common.endpoint(self.port),
         }
     }
 
@@ -183,7 +209,7 @@ impl KafkaBroker {
     /// Asks the broker itself: is it registered, and does it hold all that it should?
     fn look(&self) -> Readiness {
         let client: Result<BaseConsumer, _> = ClientConfig::new()
-            .set("bootstrap.servers", format!("127.0.0.1:{}", self.port))
+            .set("bootstrap.servers", self.common.endpoint(self.port))
             .set("socket.timeout.ms", "2000")
             .create();
         let metadata = client.and_then(|client| client.fetch_metadata(None, Duration::from_secs(2)));

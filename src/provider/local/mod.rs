@@ -4,6 +4,7 @@
 //! last asked to be. A process is found by its record or, should that be missing, by a marker in its
 //! environment. Nothing here decides what to do, writes state or prints.
 
+mod api_key;
 mod data_folder;
 mod http;
 mod ingest_migration;
@@ -28,6 +29,7 @@ mod secret_file;
 mod server;
 mod template;
 
+pub use api_key::ApiKey;
 pub use data_folder::DataFolder;
 pub use ingest_migration::IngestMigration;
 pub use ingest_process::{Backends, IngestProcess};
@@ -57,6 +59,7 @@ const KINDS: &[Kind<Machine>] = &[
     Kind::of::<PlatformFolder>(),
     Kind::of::<DataFolder>(),
     Kind::of::<SecretFile>(),
+    Kind::of::<ApiKey>(),
     Kind::of::<KafkaDistribution>(),
     Kind::of::<KafkaCluster>(),
     Kind::of::<Running<KafkaBroker>>(),

@@ -1,13 +1,13 @@
 //! Whether a port of this machine is free, and if not, who holds it. Reads /proc; changes nothing.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 
 use crate::provider::ProviderError;
 
-/// An error that names the holder, when something listens on `port` of the loopback.
-pub(super) fn ensure_free(port: u16) -> Result<(), ProviderError> {
-    let Err(why) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
+/// An error that names the holder, when something listens on `port` of `host`.
+pub(super) fn ensure_free(host: IpAddr, port: u16) -> Result<(), ProviderError> {
+    let Err(why) = TcpListener::bind((host, port)) else {
         return Ok(());
     };
     let message = match holder(port) {
@@ -81,12 +81,13 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_refused_with_the_name_of_its_holder() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let host = IpAddr::from([127, 0, 0, 1]);
+        let listener = TcpListener::bind((host, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let error = ensure_free(port).unwrap_err();
+        let error = ensure_free(host, port).unwrap_err();
         let myself = format!("pid {} ", std::process::id());
         assert!(error.message.contains(&myself), "{error}");
         drop(listener);
-        assert!(ensure_free(port).is_ok());
+        assert!(ensure_free(host, port).is_ok());
     }
 }

@@ -1,5 +1,6 @@
 //! `postgres_database`: a database with the role that owns it, and the file that says how to reach it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ pub struct PostgresDatabase {
     pub name: String,
     /// The platform's folder.
     pub folder: Ref<PathBuf>,
+    /// The server's address.
+    pub host: IpAddr,
     /// The server's port.
     pub port: Ref<u16>,
     /// The secret of the server's superuser.
@@ -58,9 +61,15 @@ impl PostgresDatabase {
 
     async fn superuser(&self) -> Result<tokio_postgres::Client, ProviderError> {
         let password = secret(&self.superuser_password_file)?;
-        connect(*known(&self.port, "port")?, SUPERUSER, &password, "postgres")
-            .await
-            .map_err(|why| self.failed(&why))
+        connect(
+            self.host,
+            *known(&self.port, "port")?,
+            SUPERUSER,
+            &password,
+            "postgres",
+        )
+        .await
+        .map_err(|why| self.failed(&why))
     }
 
     fn failed(&self, why: &tokio_postgres::Error) -> ProviderError {
@@ -103,9 +112,9 @@ impl PostgresDatabase {
                 .await
                 .map_err(|why| self.failed(&why))?;
         }
-        let port = known(&self.port, "port")?;
+        let server = SocketAddr::new(self.host, *known(&self.port, "port")?);
         let connection = format!(
-            "postgresql://{}:{password}@127.0.0.1:{port}/{}",
+            "postgresql://{}:{password}@{server}/{}",
             self.owner, self.database
         );
         platform.write(&home.join("connection"), connection.as_bytes(), 0o600)?;
@@ -173,6 +182,7 @@ impl Resource for PostgresDatabase {
         let password = secret(&self.password_file)?;
         Ok(
             match connect(
+                self.host,
                 *known(&self.port, "port")?,
                 &self.owner,
                 &password,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub struct PostgresServer {
 /// Where it is reached.
 #[derive(Debug, Serialize)]
 pub(super) struct Outputs {
-    /// `127.0.0.1:PORT`.
+    /// `HOST:PORT`.
     pub endpoint: String,
     /// The port alone.
     pub port: u16,
@@ -57,7 +58,15 @@ impl PostgresServer {
     /// The programs that fit the data that is there.
     fn programs(&self) -> Result<PathBuf, ProviderError> {
         let version = fs::read_to_string(self.cluster()?.join("PG_VERSION")).ok();
-        postgres_programs(version.as_deref().map(str::trim))
+        match self
+            .common
+            .programs
+            .get("postgres")
+            .and_then(|program| program.parent())
+        {
+            Some(folder) => Ok(folder.to_path_buf()),
+            None => postgres_programs(version.as_deref().map(str::trim)),
+        }
     }
 }
 
@@ -84,7 +93,14 @@ impl Server for PostgresServer {
     }
 
     fn files(&self, site: &Site) -> Result<Vec<File>, ProviderError> {
-        let values = json!({ "port": self.port, "home": site.home, "settings": lines(&self.settings) });
+        let host = self.common.host;
+        let values = json!({
+            "host": host,
+            "bits": if host.is_ipv4() { 32 } else { 128 },
+            "port": self.port,
+            "home": site.home,
+            "settings": lines(&self.settings),
+        });
         Ok(vec![
             File::new(
                 site.home.join("postgresql.conf"),
@@ -141,7 +157,7 @@ impl Server for PostgresServer {
     async fn health(&self, _site: &Site) -> Result<Readiness, ProviderError> {
         let password = secret(&self.password_file)?;
         let answer = async {
-            let client = connect(self.port, SUPERUSER, &password, "postgres").await?;
+            let client = connect(self.common.host, self.port, SUPERUSER, &password, "postgres").await?;
             client.simple_query("select 1").await
         };
         Ok(match answer.await {
@@ -152,7 +168,7 @@ impl Server for PostgresServer {
 
     fn outputs(&self, _site: &Site) -> Outputs {
         Outputs {
-            endpoint: format!("127.0.0.1:{}", self.port),
+            endpoint: self.common.endpoint(self.port),
             port: self.port,
             password_file: self.password_file.known().cloned().unwrap_or_default(),
         }
@@ -161,13 +177,14 @@ impl Server for PostgresServer {
 
 /// A connection to the server at `port`.
 pub(super) async fn connect(
+    host: IpAddr,
     port: u16,
     user: &str,
     password: &str,
     database: &str,
 ) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::Config::new()
-        .host("127.0.0.1")
+        .host(host.to_string())
         .port(port)
         .user(user)
         .password(password)

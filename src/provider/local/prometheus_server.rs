@@ -27,10 +27,12 @@ pub struct PrometheusServer {
     pub port: u16,
     /// The folder of its data.
     pub data: Ref<PathBuf>,
-    /// How often it scrapes and evaluates.
-    pub scrape_interval_seconds: u64,
-    /// How long it keeps what it scraped, in days.
-    pub retention_days: u64,
+    /// How often it scrapes.
+    pub scrape_interval_ms: u64,
+    /// How often it evaluates the rules.
+    pub evaluation_interval_ms: u64,
+    /// How long it keeps what it scraped.
+    pub retention_seconds: u64,
     /// What it scrapes: job → process → `host:port`.
     pub targets: BTreeMap<String, BTreeMap<String, Ref<String>>>,
     /// The alerting rules, as the text of a rules file; null: none.
@@ -82,7 +84,8 @@ impl Server for PrometheusServer {
     fn files(&self, site: &Site) -> Result<Vec<File>, ProviderError> {
         let values = json!({
             "home": site.home,
-            "scrape_interval_seconds": self.scrape_interval_seconds,
+            "scrape_interval_ms": self.scrape_interval_ms,
+            "evaluation_interval_ms": self.evaluation_interval_ms,
             "rules": self.rules.is_some(),
             "jobs": self.jobs()?,
         });
@@ -102,7 +105,7 @@ impl Server for PrometheusServer {
         let arguments = [
             format!("--config.file={}", site.home.join("prometheus.yml").display()),
             format!("--storage.tsdb.path={}", known(&self.data, "data")?.display()),
-            format!("--storage.tsdb.retention.time={}d", self.retention_days),
+            format!("--storage.tsdb.retention.time={}s", self.retention_seconds),
             format!("--web.listen-address=127.0.0.1:{}", self.port),
         ];
         Ok(Launch {

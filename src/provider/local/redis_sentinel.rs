@@ -14,7 +14,6 @@ use serde_json::json;
 
 use super::Machine;
 use super::launch::{Launch, Stop};
-use super::machine::program;
 use super::platform::known;
 use super::redis_server::connect;
 use super::server::{Common, File, Server, Site, secret};
@@ -55,7 +54,7 @@ pub struct RedisSentinel {
 /// Where it is reached.
 #[derive(Debug, Serialize)]
 pub(super) struct Outputs {
-    /// `127.0.0.1:PORT`.
+    /// `HOST:PORT`.
     pub endpoint: String,
 }
 
@@ -91,6 +90,7 @@ impl Server for RedisSentinel {
             "sentinel.conf",
             &json!({
                 "home": known(&self.data, "data")?,
+                "host": self.common.host,
                 "port": self.port,
                 "master_name": self.master_name,
                 "master_port": known(&self.master_port, "master_port")?,
@@ -116,7 +116,7 @@ impl Server for RedisSentinel {
         };
         let monitor = format!("sentinel monitor {} ", self.master_name);
         let kept = fresh.lines().map(|line| match line.starts_with(&monitor) {
-            true => format!("{monitor}127.0.0.1 {master} {}", self.quorum),
+            true => format!("{monitor}{} {master} {}", self.common.host, self.quorum),
             false => line.to_string(),
         });
         let all: Vec<String> = kept.chain(learnt.lines).collect();
@@ -125,7 +125,7 @@ impl Server for RedisSentinel {
 
     fn launch(&self, _machine: &Machine, _site: &Site) -> Result<Launch, ProviderError> {
         Ok(Launch {
-            program: program("redis-sentinel")?,
+            program: self.common.program("redis-sentinel")?,
             arguments: vec![self.path()?.into()],
             environment: Vec::new(),
         })
@@ -140,7 +140,7 @@ impl Server for RedisSentinel {
 
     fn outputs(&self, _site: &Site) -> Outputs {
         Outputs {
-            endpoint: format!("127.0.0.1:{}", self.port),
+            endpoint: self.common.endpoint(self.port),
         }
     }
 
@@ -152,7 +152,7 @@ impl Server for RedisSentinel {
 impl RedisSentinel {
     /// Ready when it knows the master, and every replica and Sentinel of the group.
     async fn look(&self) -> Result<Readiness, RedisError> {
-        let mut connection = connect(self.port, None, Duration::from_secs(1)).await?;
+        let mut connection = connect(self.common.host, self.port, None, Duration::from_secs(1)).await?;
         let master: BTreeMap<String, String> = cmd("SENTINEL")
             .arg("master")
             .arg(&self.master_name)

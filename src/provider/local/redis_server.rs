@@ -4,6 +4,7 @@
 //! change: a server that comes back takes the role that it was given last, not the plan's first one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use serde_json::json;
 
 use super::Machine;
 use super::launch::{Launch, Stop};
-use super::machine::program;
 use super::platform::known;
 use super::server::{Common, File, Server, Site, secret};
 use super::template::{Line, lines, render};
@@ -51,7 +51,7 @@ pub struct RedisServer {
 /// Where it is reached.
 #[derive(Debug, Serialize)]
 pub(super) struct Outputs {
-    /// `127.0.0.1:PORT`.
+    /// `HOST:PORT`.
     pub endpoint: String,
     /// The port alone.
     pub port: u16,
@@ -65,7 +65,8 @@ impl RedisServer {
     /// The port of the present master, as the first Sentinel that answers has it.
     async fn present_master(&self) -> Option<u16> {
         for port in &self.sentinel_ports {
-            let Ok(mut sentinel) = connect(*port, None, Duration::from_millis(300)).await else {
+            let Ok(mut sentinel) = connect(self.common.host, *port, None, Duration::from_millis(300)).await
+            else {
                 continue;
             };
             let answer: Result<Option<(String, u16)>, RedisError> = cmd("SENTINEL")
@@ -119,6 +120,7 @@ impl Server for RedisServer {
         let content = render(
             "redis.conf",
             &json!({
+                "host": self.common.host,
                 "port": self.port,
                 "data": known(&self.data, "data")?,
                 "settings": settings,
@@ -140,14 +142,14 @@ impl Server for RedisServer {
             _ => return fresh.into(),
         };
         let kept = fresh.lines().filter(|line| !line.starts_with("replicaof "));
-        let role = master.map(|port| format!("replicaof 127.0.0.1 {port}"));
+        let role = master.map(|port| format!("replicaof {} {port}", self.common.host));
         let all: Vec<String> = kept.map(str::to_string).chain(role).collect();
         all.join("\n") + "\n"
     }
 
     fn launch(&self, _machine: &Machine, _site: &Site) -> Result<Launch, ProviderError> {
         Ok(Launch {
-            program: program("redis-server")?,
+            program: self.common.program("redis-server")?,
             arguments: vec![self.path()?.into()],
             environment: Vec::new(),
         })
@@ -155,7 +157,7 @@ impl Server for RedisServer {
 
     async fn health(&self, _site: &Site) -> Result<Readiness, ProviderError> {
         let password = secret(&self.password_file)?;
-        Ok(match role(self.port, &password).await {
+        Ok(match role(self.common.host, self.port, &password).await {
             Ok(Role::Master { .. } | Role::Replica { linked: true, .. }) => Readiness::Ready,
             Ok(Role::Replica { master_port, .. }) => Readiness::Pending(format!(
                 "replica without a link to its master at port {master_port}"
@@ -166,7 +168,7 @@ impl Server for RedisServer {
 
     fn outputs(&self, _site: &Site) -> Outputs {
         Outputs {
-            endpoint: format!("127.0.0.1:{}", self.port),
+            endpoint: self.common.endpoint(self.port),
             port: self.port,
         }
     }
@@ -194,8 +196,9 @@ pub(super) enum Role {
 }
 
 /// Asks the server at `port` for its role.
-pub(super) async fn role(port: u16, password: &str) -> Result<Role, RedisError> {
-    let mut connection: MultiplexedConnection = connect(port, Some(password), Duration::from_secs(1)).await?;
+pub(super) async fn role(host: IpAddr, port: u16, password: &str) -> Result<Role, RedisError> {
+    let mut connection: MultiplexedConnection =
+        connect(host, port, Some(password), Duration::from_secs(1)).await?;
     let info: InfoDict = cmd("INFO")
         .arg("replication")
         .query_async(&mut connection)
@@ -214,6 +217,7 @@ pub(super) async fn role(port: u16, password: &str) -> Result<Role, RedisError> 
 
 /// A connection to Redis or Sentinel at `port`.
 pub(super) async fn connect(
+    host: IpAddr,
     port: u16,
     password: Option<&str>,
     limit: Duration,
@@ -221,7 +225,7 @@ pub(super) async fn connect(
     let authority = password
         .map(|password| format!(":{password}@"))
         .unwrap_or_default();
-    let client = Client::open(format!("redis://{authority}127.0.0.1:{port}/"))?;
+    let client = Client::open(format!("redis://{authority}{}/", SocketAddr::new(host, port)))?;
     let configuration = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(limit))
         .set_response_timeout(Some(limit));

@@ -3,7 +3,9 @@
 //! A kind says how it is configured, prepared, started and asked for its health ([`Server`]); this
 //! module makes a [`Resource`] of that.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::Machine;
 use super::launch::{Launch, Lock, Stop, last_lines, start, stop};
+use super::machine::program;
 use super::marker::{Process, find, marked};
 use super::platform::{Platform, failed, known};
 use super::port::ensure_free;
@@ -26,6 +29,11 @@ pub struct Common {
     pub name: String,
     /// The platform's folder.
     pub folder: Ref<PathBuf>,
+    /// The address that it listens on, one of the loopback's.
+    pub host: IpAddr,
+    /// Programs that are not to be looked for in the usual places, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<String, PathBuf>,
     /// A plan wants it true; false where no process runs.
     pub running: bool,
     /// A plan wants it true; false where the running process, or its files, have another configuration.
@@ -34,12 +42,27 @@ pub struct Common {
 
 impl Common {
     /// What a plan asks of the server `name`.
-    pub fn new(name: &str, folder: Ref<PathBuf>) -> Self {
+    pub fn new(name: &str, folder: Ref<PathBuf>, host: IpAddr) -> Self {
         Self {
             name: name.into(),
             folder,
+            host,
+            programs: BTreeMap::new(),
             running: true,
             configured: true,
+        }
+    }
+
+    /// `host:port`, as clients write it.
+    pub(super) fn endpoint(&self, port: u16) -> String {
+        SocketAddr::new(self.host, port).to_string()
+    }
+
+    /// The program called `name`: the plan's own, else where it is usually found.
+    pub(super) fn program(&self, name: &str) -> Result<PathBuf, ProviderError> {
+        match self.programs.get(name) {
+            Some(path) => Ok(path.clone()),
+            None => program(name),
         }
     }
 }
@@ -151,7 +174,7 @@ impl<S: Server> Running<S> {
             stop(&site.home, S::STOP).await?;
         }
         for port in self.0.ports() {
-            ensure_free(port)?;
+            ensure_free(self.0.common().host, port)?;
         }
         self.0.prepare(machine, site).await?;
         for file in self.0.files(site)? {
@@ -234,7 +257,7 @@ impl<S: Server> Resource for Running<S> {
         let _lock = Lock::take(&site.platform, &lock_of(&site.home), LOCK_LIMIT).await?;
         if find(&site.home).is_none() {
             for port in self.0.ports() {
-                ensure_free(port)?;
+                ensure_free(self.0.common().host, port)?;
             }
         }
         record::write(&site.platform, &site.home, &self.0)?;

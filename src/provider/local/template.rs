@@ -81,7 +81,7 @@ mod tests {
         let settings = json!([{ "name": "b.b", "value": "2" }, { "name": "a", "value": "<&\"" }]);
         let text = render(
             "server.properties",
-            &json!({ "node_id": 1, "voters": "1@127.0.0.1:9", "port": 1, "controller_port": 2, "data": "/d", "settings": settings }),
+            &json!({ "node_id": 1, "voters": "1@127.0.0.1:9", "listener": "127.0.0.1:1", "controller": "127.0.0.1:2", "data": "/d", "settings": settings }),
         )
         .unwrap();
         assert!(

@@ -1,0 +1,9 @@
+//! Everything here starts real servers, on free ports of the loopback, in folders of its own.
+
+mod kafka;
+mod platform;
+mod postgres;
+mod processes;
+mod prometheus;
+mod redis;
+mod stage;
