@@ -14,3 +14,4 @@ pub mod provider;
 pub mod resource;
 pub mod spec;
 pub mod state;
+pub mod topology;

@@ -17,8 +17,8 @@ use crate::resource::{Change, Ref};
 pub struct IngestMigration {
     /// The platform's folder.
     pub folder: Ref<PathBuf>,
-    /// Digest of the service's migrations: another one is brought up.
-    pub schema: String,
+    /// The service's version, which is vvbill's own: with another one its migrations run again.
+    pub version: String,
     /// What the service connects to.
     pub backends: Backends,
     /// The program; null: the one beside vvbill, or in PATH.
@@ -28,8 +28,8 @@ pub struct IngestMigration {
 /// What others refer to.
 #[derive(Debug, Serialize)]
 pub struct Outputs {
-    /// The digest that was brought up last.
-    pub schema: String,
+    /// The version whose migrations ran last.
+    pub version: String,
 }
 
 const NAME: &str = "schema";
@@ -44,8 +44,8 @@ impl Resource for IngestMigration {
     async fn observe(_machine: &Machine, id: &str) -> Result<Option<(Self, Outputs)>, ProviderError> {
         let found = record::read::<Self>(Path::new(id))?;
         Ok(found.map(|found| {
-            let schema = found.schema.clone();
-            (found, Outputs { schema })
+            let version = found.version.clone();
+            (found, Outputs { version })
         }))
     }
 

@@ -31,8 +31,6 @@ pub struct IngestProcess {
     pub api_keys: Option<Ref<PathBuf>>,
     /// Further variables of its environment, `VVBILL_INGEST_…` and `RUST_LOG`.
     pub settings: BTreeMap<String, String>,
-    /// The program; null: the one beside vvbill, or in PATH.
-    pub program: Option<PathBuf>,
 }
 
 /// What the service connects to. Lists are maps by the resource's name, so that their order is the
@@ -49,12 +47,14 @@ pub struct Backends {
     pub group: String,
     /// `file:PATH` of each shard's connection string, by number.
     pub shards: BTreeMap<String, Ref<String>>,
-    /// `host:port` of each Sentinel.
+    /// `host:port` of each Redis server.
+    pub redis: BTreeMap<String, Ref<String>>,
+    /// `host:port` of each Sentinel; none: the first server is the master, always.
     pub sentinels: BTreeMap<String, Ref<String>>,
     /// What they call the master.
     pub master_name: String,
-    /// `file:PATH` of Redis's password.
-    pub redis_password: Ref<String>,
+    /// `file:PATH` of Redis's password; null: it wants none.
+    pub redis_password: Option<Ref<String>>,
 }
 
 /// Where it is reached.
@@ -78,7 +78,7 @@ impl Backends {
                 Ok(values.join(separator))
             };
         let variable = |name: &str, value: String| (format!("VVBILL_INGEST_{name}"), value);
-        Ok(vec![
+        let mut all = vec![
             variable("KAFKA_BROKERS", joined(&self.brokers, ",")?),
             variable("TOPIC", known(&self.topic, "topic")?.clone()),
             variable(
@@ -87,14 +87,24 @@ impl Backends {
             ),
             variable("GROUP", self.group.clone()),
             variable("SHARDS", joined(&self.shards, ";")?),
-            variable("REDIS_MODE", "sentinel".into()),
-            variable("REDIS", joined(&self.sentinels, ",")?),
-            variable("REDIS_MASTER_NAME", self.master_name.clone()),
-            variable(
+        ];
+        if self.sentinels.is_empty() {
+            let master = self.redis.values().next();
+            let master = master.map(|endpoint| known(endpoint, "redis")).transpose()?;
+            all.push(variable("REDIS_MODE", "primary-endpoint".into()));
+            all.extend(master.map(|endpoint| variable("REDIS", endpoint.clone())));
+        } else {
+            all.push(variable("REDIS_MODE", "sentinel".into()));
+            all.push(variable("REDIS", joined(&self.sentinels, ",")?));
+            all.push(variable("REDIS_MASTER_NAME", self.master_name.clone()));
+        }
+        if let Some(password) = &self.redis_password {
+            all.push(variable(
                 "REDIS_PASSWORD",
-                known(&self.redis_password, "redis_password")?.clone(),
-            ),
-        ])
+                known(password, "redis_password")?.clone(),
+            ));
+        }
+        Ok(all)
     }
 }
 
@@ -159,7 +169,10 @@ impl Server for IngestProcess {
         });
         environment.extend(self.settings.clone());
         Ok(Launch {
-            program: runnable(&site.platform, self.program.as_deref())?,
+            program: runnable(
+                &site.platform,
+                self.common.programs.get("vvbill-ingest").map(PathBuf::as_path),
+            )?,
             arguments: vec!["run".into()],
             environment,
         })

@@ -48,6 +48,8 @@ pub use redis_server::RedisServer;
 pub use secret_file::SecretFile;
 pub use server::Common;
 
+use std::path::{Path, PathBuf};
+
 use self::server::Running;
 use super::{Kind, Typed};
 
@@ -80,4 +82,20 @@ pub fn provider(machine: Machine) -> Typed<Machine> {
         cloud: machine,
         kinds: KINDS,
     }
+}
+
+/// The process of the resource `id`, if it has one and it runs.
+pub fn process(id: &str) -> Option<Process> {
+    marker::find(Path::new(id))
+}
+
+/// The logs of the resource `id`, the present one last; none for what has no process.
+pub fn logs(id: &str) -> Vec<PathBuf> {
+    let home = Path::new(id);
+    let log = || {
+        let (kind, name) = (home.parent()?.file_name()?.to_str()?, home.file_name()?.to_str()?);
+        let platform = home.parent()?.parent()?;
+        Some(platform.join("logs").join(format!("{kind}-{name}.log")))
+    };
+    log().into_iter().filter(|log| log.is_file()).collect()
 }

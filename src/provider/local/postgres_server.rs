@@ -31,6 +31,8 @@ pub struct PostgresServer {
     pub common: Common,
     /// Where it listens.
     pub port: u16,
+    /// The major version that is wanted; where it is not installed, the newest that is.
+    pub version: String,
     /// The folder of its data.
     pub data: Ref<PathBuf>,
     /// The secret of its superuser, `postgres`.
@@ -55,17 +57,19 @@ impl PostgresServer {
         Ok(known(&self.data, "data")?.join("cluster"))
     }
 
-    /// The programs that fit the data that is there.
+    /// The programs that fit the data that is there; where there is none, those that are wanted.
     fn programs(&self) -> Result<PathBuf, ProviderError> {
-        let version = fs::read_to_string(self.cluster()?.join("PG_VERSION")).ok();
-        match self
+        if let Some(folder) = self
             .common
             .programs
             .get("postgres")
             .and_then(|program| program.parent())
         {
-            Some(folder) => Ok(folder.to_path_buf()),
-            None => postgres_programs(version.as_deref().map(str::trim)),
+            return Ok(folder.to_path_buf());
+        }
+        match fs::read_to_string(self.cluster()?.join("PG_VERSION")) {
+            Ok(version) => postgres_programs(Some(version.trim())),
+            Err(_) => postgres_programs(Some(&self.version)).or_else(|_| postgres_programs(None)),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::Machine;
 use super::launch::{Launch, Stop};
 use super::platform::known;
 use super::redis_server::connect;
-use super::server::{Common, File, Server, Site, secret};
+use super::server::{Common, File, Server, Site, optional_secret};
 use super::template::render;
 use crate::provider::{ProviderError, Readiness};
 use crate::resource::Ref;
@@ -31,8 +31,8 @@ pub struct RedisSentinel {
     pub port: u16,
     /// The folder of its data.
     pub data: Ref<PathBuf>,
-    /// The secret that the watched servers want.
-    pub password_file: Ref<PathBuf>,
+    /// The secret that the watched servers want; null: none.
+    pub password_file: Option<Ref<PathBuf>>,
     /// What the group's master is called.
     pub master_name: String,
     /// The port of the first master.
@@ -95,7 +95,7 @@ impl Server for RedisSentinel {
                 "master_name": self.master_name,
                 "master_port": known(&self.master_port, "master_port")?,
                 "quorum": self.quorum,
-                "password": secret(&self.password_file)?,
+                "password": optional_secret(self.password_file.as_ref())?,
                 "down_after_ms": self.down_after_ms,
                 "failover_timeout_ms": self.failover_timeout_ms,
                 "parallel_syncs": self.parallel_syncs,

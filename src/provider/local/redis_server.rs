@@ -17,7 +17,7 @@ use serde_json::json;
 use super::Machine;
 use super::launch::{Launch, Stop};
 use super::platform::known;
-use super::server::{Common, File, Server, Site, secret};
+use super::server::{Common, File, Server, Site, optional_secret};
 use super::template::{Line, lines, render};
 use crate::provider::{ProviderError, Readiness};
 use crate::resource::Ref;
@@ -32,8 +32,8 @@ pub struct RedisServer {
     pub port: u16,
     /// The folder of its data.
     pub data: Ref<PathBuf>,
-    /// The secret that clients and replicas show.
-    pub password_file: Ref<PathBuf>,
+    /// The secret that clients and replicas show; null: none is asked for.
+    pub password_file: Option<Ref<PathBuf>>,
     /// The port of the server that it copies at first; null: it is the first master.
     pub first_master_port: Option<u16>,
     /// The ports of the whole group, its own among them.
@@ -124,7 +124,7 @@ impl Server for RedisServer {
                 "port": self.port,
                 "data": known(&self.data, "data")?,
                 "settings": settings,
-                "password": secret(&self.password_file)?,
+                "password": optional_secret(self.password_file.as_ref())?,
                 "replica_of_port": self.first_master_port,
             }),
         )?;
@@ -156,14 +156,16 @@ impl Server for RedisServer {
     }
 
     async fn health(&self, _site: &Site) -> Result<Readiness, ProviderError> {
-        let password = secret(&self.password_file)?;
-        Ok(match role(self.common.host, self.port, &password).await {
-            Ok(Role::Master { .. } | Role::Replica { linked: true, .. }) => Readiness::Ready,
-            Ok(Role::Replica { master_port, .. }) => Readiness::Pending(format!(
-                "replica without a link to its master at port {master_port}"
-            )),
-            Err(why) => Readiness::Pending(format!("does not answer yet: {why}")),
-        })
+        let password = optional_secret(self.password_file.as_ref())?;
+        Ok(
+            match role(self.common.host, self.port, password.as_deref()).await {
+                Ok(Role::Master { .. } | Role::Replica { linked: true, .. }) => Readiness::Ready,
+                Ok(Role::Replica { master_port, .. }) => Readiness::Pending(format!(
+                    "replica without a link to its master at port {master_port}"
+                )),
+                Err(why) => Readiness::Pending(format!("does not answer yet: {why}")),
+            },
+        )
     }
 
     fn outputs(&self, _site: &Site) -> Outputs {
@@ -196,9 +198,8 @@ pub(super) enum Role {
 }
 
 /// Asks the server at `port` for its role.
-pub(super) async fn role(host: IpAddr, port: u16, password: &str) -> Result<Role, RedisError> {
-    let mut connection: MultiplexedConnection =
-        connect(host, port, Some(password), Duration::from_secs(1)).await?;
+pub(super) async fn role(host: IpAddr, port: u16, password: Option<&str>) -> Result<Role, RedisError> {
+    let mut connection: MultiplexedConnection = connect(host, port, password, Duration::from_secs(1)).await?;
     let info: InfoDict = cmd("INFO")
         .arg("replication")
         .query_async(&mut connection)

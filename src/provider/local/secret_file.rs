@@ -19,6 +19,25 @@ pub struct SecretFile {
     pub name: String,
     /// The platform's folder.
     pub folder: Ref<PathBuf>,
+    /// Where the value comes from, `env:NAME` or `file:PATH`; null: it is made up.
+    pub source: Option<String>,
+}
+
+impl SecretFile {
+    fn value(&self, machine: &Machine) -> Result<String, ProviderError> {
+        let Some(source) = &self.source else {
+            return Ok(random_secret());
+        };
+        let missing = |why: String| {
+            ProviderError::refused(format!("the secret {} is wanted from {source}: {why}", self.name))
+        };
+        if let Some(name) = source.strip_prefix("env:") {
+            return std::env::var(name).map_err(|why| missing(why.to_string()));
+        }
+        let path = source.strip_prefix("file:").unwrap_or(source);
+        let text = fs::read_to_string(machine.project.join(path)).map_err(|why| missing(why.to_string()))?;
+        Ok(text.lines().next().unwrap_or_default().to_string())
+    }
 }
 
 /// Where it is.
@@ -40,7 +59,7 @@ pub(super) fn random_secret() -> String {
 
 impl Resource for SecretFile {
     const KIND: &'static str = "secret_file";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "source"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
     type Outputs = Outputs;
@@ -62,13 +81,13 @@ impl Resource for SecretFile {
         Ok(record::exists(&home).then(|| home.display().to_string()))
     }
 
-    async fn create(&self, _machine: &Machine, _token: &str) -> Result<String, ProviderError> {
+    async fn create(&self, machine: &Machine, _token: &str) -> Result<String, ProviderError> {
         let platform = Platform::of(&self.folder)?;
         let home = platform.home(Self::KIND, &self.name);
         let path = home.join("secret");
         // One that is there already may be in use by data that outlived the state.
         if fs::metadata(&path).is_err() {
-            platform.write(&path, random_secret().as_bytes(), 0o600)?;
+            platform.write(&path, self.value(machine)?.as_bytes(), 0o600)?;
         }
         record::write(&platform, &home, self)?;
         Ok(home.display().to_string())

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::Machine;
 use super::launch::{Launch, Lock, Stop, last_lines, start, stop};
 use super::machine::program;
-use super::marker::{Process, find, marked};
+use super::marker::{find, marked};
 use super::platform::{Platform, failed, known};
 use super::port::ensure_free;
 use super::record;
@@ -318,9 +318,9 @@ impl<S: Server> Resource for Running<S> {
     }
 }
 
-/// The process of the server in `home`, if it runs: for `status`.
-pub(super) fn process(home: &Path) -> Option<Process> {
-    find(home)
+/// The same where there may be none.
+pub(super) fn optional_secret(path: Option<&Ref<PathBuf>>) -> Result<Option<String>, ProviderError> {
+    path.map(secret).transpose()
 }
 
 /// Reads a secret that a `secret_file` made. Never put into a record, a log or an error.

@@ -10,7 +10,7 @@ async fn server(stage: &Stage, folder: &str, port: u16) -> Standing {
     let password = stage.secret(folder, "shard-0-superuser").await.output("path");
     let properties = json!({
         "name": "shard-0", "folder": folder, "host": "127.0.0.1", "running": true, "configured": true,
-        "port": port, "data": data, "password_file": password,
+        "port": port, "version": "15", "data": data, "password_file": password,
         "settings": { "fsync": "on", "max_connections": "20", "shared_buffers": "16MB" },
     });
     stage.stand("postgres_server", properties).await

@@ -68,8 +68,11 @@ impl Stage {
 
     /// A secret's path.
     pub(crate) async fn secret(&self, folder: &str, name: &str) -> Standing {
-        self.stand("secret_file", json!({ "name": name, "folder": folder }))
-            .await
+        self.stand(
+            "secret_file",
+            json!({ "name": name, "folder": folder, "source": null }),
+        )
+        .await
     }
 
     /// Creates, waits until it is ready, and checks that what is observed is what was asked for.
@@ -204,10 +207,15 @@ impl Drop for Stage {
     }
 }
 
-/// SIGKILL.
+/// SIGKILL, and waits until it is gone.
 pub(crate) fn kill(pid: i32) {
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    let ended = |status: String| status.contains("\nState:\tZ");
+    while fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).is_ok_and(|status| !ended(status))
+    {
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Processes that run with a marker under `prefix`, their own children left out.

@@ -1,0 +1,96 @@
+//! A plan becomes the resources that should exist, on the target that it names.
+//!
+//! Pure: no file, clock, network or async. Depends on [`crate::spec`], [`crate::resource`] and the
+//! providers' resource types; calls none of their verbs.
+
+mod local;
+
+use serde::Serialize;
+
+use crate::endpoints::Endpoints;
+use crate::resource::{Address, Desired};
+use crate::spec::{Spec, Target};
+use crate::state::State;
+
+/// Everything that `spec` asks for, in an order in which a reader would name it.
+pub fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
+    match spec.target {
+        Target::Local => local::desired(spec),
+        Target::Aws => Err(Error::TargetNotBuilt(Target::Aws)),
+    }
+}
+
+/// Where to reach what stands, from the outputs in `state`; what does not stand is left out.
+pub fn endpoints(spec: &Spec, state: &State) -> Endpoints {
+    match spec.target {
+        Target::Local => local::endpoints(spec, state),
+        Target::Aws => Endpoints::default(),
+    }
+}
+
+/// Why a plan that is valid in itself can't be laid out on its target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No resource of this target can be made yet.
+    #[error("the target `{}` can't be applied by this version of vvbill", target_name(*.0))]
+    TargetNotBuilt(Target),
+    /// A section that another one needs is not in the plan.
+    #[error("`{section}` needs `{needs}`, which the plan leaves out")]
+    Missing {
+        /// The section that is there.
+        section: &'static str,
+        /// The one that is not.
+        needs: &'static str,
+    },
+    /// A value that this target has no meaning for.
+    #[error("`{field}`: {why}")]
+    Unusable {
+        /// The plan's field.
+        field: String,
+        /// Why not.
+        why: String,
+        /// What to write there.
+        fix: String,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::TargetNotBuilt(_) => {
+                "set `target: local` to run the plan on this machine; `validate` checks it for either".into()
+            }
+            Self::Missing { section, needs } => format!("add `{needs}`, or take `{section}` out"),
+            Self::Unusable { fix, .. } => fix.clone(),
+        }
+    }
+
+    /// The plan's field that it is about.
+    pub fn origin(&self) -> Option<&str> {
+        match self {
+            Self::TargetNotBuilt(_) => Some("target"),
+            Self::Missing { section, .. } => Some(section),
+            Self::Unusable { field, .. } => Some(field),
+        }
+    }
+}
+
+fn target_name(target: Target) -> &'static str {
+    match target {
+        Target::Aws => "aws",
+        Target::Local => "local",
+    }
+}
+
+/// The erased form of `resource`.
+fn erase<R: Serialize>(address: Address, resource: &R, section: &str, origin: &str) -> Desired {
+    Desired {
+        address,
+        properties: serde_json::to_value(resource).expect("a resource's properties are plain JSON"),
+        depends_on: Default::default(),
+        protect: false,
+        section: section.into(),
+        origin: origin.into(),
+    }
+}

@@ -1,0 +1,204 @@
+//! A plan's resources on this machine: what there is, what depends on what, that every reference
+//! leads somewhere, and that no two processes get one port.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use vvbill::resource::{Desired, references};
+use vvbill::spec::{Overrides, Spec, load};
+use vvbill::topology::desired;
+
+pub(crate) fn spec(sets: &[&str]) -> Spec {
+    let overrides = Overrides {
+        sets: sets.iter().map(ToString::to_string).collect(),
+        ..Overrides::default()
+    };
+    let loaded = load("plans/local.yaml", &overrides, &mut |name| {
+        std::fs::read(name).map_err(|why| why.to_string())
+    });
+    loaded
+        .unwrap_or_else(|problems| panic!("{}", problems.render()))
+        .spec
+}
+
+fn layout(sets: &[&str]) -> Vec<Desired> {
+    desired(&spec(sets)).unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn count(layout: &[Desired], kind: &str) -> usize {
+    layout
+        .iter()
+        .filter(|desired| desired.address.kind() == kind)
+        .count()
+}
+
+/// The platform that the plan names is there whole, and what must survive is protected.
+#[test]
+fn the_local_plan_has_all_its_parts() {
+    let layout = layout(&[]);
+    let expected = [
+        ("kafka_broker", 3),
+        ("kafka_topic", 2),
+        ("redis_server", 3),
+        ("redis_sentinel", 3),
+        ("postgres_server", 2),
+        ("postgres_database", 2),
+        ("ingest_process", 4),
+        ("prometheus_server", 1),
+        ("api_key", 1),
+        ("ingest_migration", 1),
+        ("data_folder", 12),
+        ("platform_folder", 1),
+    ];
+    for (kind, expected) in expected {
+        assert_eq!(count(&layout, kind), expected, "{kind}");
+    }
+    let kept = [
+        "platform_folder",
+        "data_folder",
+        "secret_file",
+        "api_key",
+        "kafka_cluster",
+        "kafka_topic",
+        "postgres_database",
+    ];
+    for desired in &layout {
+        assert_eq!(
+            desired.protect,
+            kept.contains(&desired.address.kind()),
+            "{}",
+            desired.address
+        );
+    }
+}
+
+/// Every address that is referred to or depended on is laid out, and nothing waits for itself.
+#[test]
+fn every_reference_leads_to_a_resource_and_there_is_no_cycle() {
+    let layout = layout(&[]);
+    let mut waiting: BTreeMap<_, BTreeSet<_>> = layout
+        .iter()
+        .map(|desired| (desired.address.clone(), desired.dependencies()))
+        .collect();
+    assert_eq!(waiting.len(), layout.len(), "an address twice");
+    assert!(
+        layout
+            .iter()
+            .any(|desired| !references(&desired.properties).is_empty())
+    );
+    for (address, dependencies) in &waiting {
+        for dependency in dependencies {
+            assert!(
+                waiting.contains_key(dependency),
+                "{address} needs {dependency}, which nobody makes"
+            );
+        }
+    }
+    while !waiting.is_empty() {
+        let free: Vec<_> = waiting
+            .iter()
+            .filter(|(_, needs)| needs.is_empty())
+            .map(|(a, _)| a.clone())
+            .collect();
+        assert!(!free.is_empty(), "a cycle among {:?}", waiting.keys());
+        for address in free {
+            waiting.remove(&address);
+            waiting
+                .values_mut()
+                .for_each(|needs| drop(needs.remove(&address)));
+        }
+    }
+}
+
+/// Ports that the plan doesn't name come from `port_base`, each process another one, and one more
+/// broker moves nobody else's.
+#[test]
+fn every_process_has_a_port_of_its_own() {
+    let ports = |sets: &[&str]| -> BTreeMap<String, Value> {
+        let ports = layout(sets).into_iter().filter_map(|desired| {
+            let own = desired
+                .properties
+                .get("port")
+                .filter(|port| port.is_u64())?
+                .clone();
+            Some((desired.address.name().to_string(), own))
+        });
+        ports.filter(|(name, _)| !name.is_empty()).collect()
+    };
+    let bare = ports(&["local.ports=null", "local.port_base=23000"]);
+    let distinct: BTreeSet<u64> = bare.values().filter_map(Value::as_u64).collect();
+    assert_eq!(distinct.len(), bare.len());
+    assert!(
+        distinct.iter().all(|port| (23_000..23_064).contains(port)),
+        "{bare:?}"
+    );
+    let more = ports(&["local.ports=null", "local.port_base=23000", "kafka.brokers=4"]);
+    assert!(bare.iter().all(|(name, port)| more[name] == *port));
+}
+
+/// A target that can't be applied, or a value that means nothing here, is an error that names the field.
+#[test]
+fn what_can_not_be_laid_out_is_named() {
+    let origin = |sets: &[&str]| desired(&spec(sets)).unwrap_err().origin().map(str::to_string);
+    assert_eq!(origin(&["target=aws"]).as_deref(), Some("target"));
+    assert_eq!(origin(&["kafka=null"]).as_deref(), Some("ingest"));
+    assert_eq!(
+        origin(&["aurora.parameters.work_mem='{DBInstanceClassMemory/4}'"]).as_deref(),
+        Some("aurora.parameters.work_mem")
+    );
+    assert_eq!(
+        origin(&["buffer.auth=secretsmanager:redis"]).as_deref(),
+        Some("buffer.auth")
+    );
+}
+
+/// A field that is changed changes the resource that carries it out.
+#[test]
+fn a_changed_field_changes_its_resource() {
+    let before = layout(&[]);
+    let changed = |set: &str| -> BTreeSet<String> {
+        let after = layout(&[set]);
+        let same = |desired: &&Desired| before.iter().any(|old| old == *desired);
+        after
+            .iter()
+            .filter(|desired| !same(desired))
+            .map(|desired| desired.address.kind().to_string())
+            .collect()
+    };
+    for (set, kind) in [
+        ("kafka.retention=48h", "kafka_broker"),
+        ("kafka.segment=64MiB", "kafka_broker"),
+        ("kafka.compression=zstd", "kafka_broker"),
+        ("kafka.replica_fetchers=4", "kafka_broker"),
+        ("kafka.heap.max=512MiB", "kafka_broker"),
+        ("kafka.jmx_port=19999", "kafka_broker"),
+        ("kafka.socket_send_buffer=200KiB", "kafka_broker"),
+        ("kafka.min_insync_replicas=1", "kafka_topic"),
+        ("kafka.topics.billing-events.partitions=12", "kafka_topic"),
+        ("buffer.maxmemory=256MiB", "redis_server"),
+        ("buffer.hz=50", "redis_server"),
+        ("buffer.appendfsync=always", "redis_server"),
+        ("buffer.databases=4", "redis_server"),
+        ("buffer.sentinel.down_after=2s", "redis_sentinel"),
+        ("buffer.sentinel.quorum=3", "redis_sentinel"),
+        ("aurora.parameters.max_connections=50", "postgres_server"),
+        ("aurora.database_name=ledger", "postgres_database"),
+        ("aurora.master_username=owner", "postgres_database"),
+        ("ingest.batch_rows=5000", "ingest_process"),
+        ("ingest.consumer_group=other", "ingest_process"),
+        ("ingest.accept_past=10d", "ingest_process"),
+        ("monitoring.scrape_interval=2s", "prometheus_server"),
+        ("monitoring.retention=2d", "prometheus_server"),
+        ("local.bind=127.0.0.2", "redis_server"),
+        ("local.folder=/var/tmp/x", "platform_folder"),
+        ("local.run_as=postgres", "platform_folder"),
+        ("local.programs.java=/opt/java", "kafka_broker"),
+        ("success_metrics.recovery_time.kafka=10s", "kafka_broker"),
+    ] {
+        assert!(
+            changed(set).contains(kind),
+            "{set} changes {:?}, not {kind}",
+            changed(set)
+        );
+    }
+}
