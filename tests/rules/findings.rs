@@ -28,7 +28,7 @@ fn the_specification_shows_each_finding() {
 /// The plans to start from can be applied, and what is still said of them is known.
 #[test]
 fn the_plans_to_start_from_have_no_error() {
-    for plan in ["local"] {
+    for plan in ["production", "staging", "local"] {
         let loaded = load(&format!("plans/{plan}.yaml"));
         let found = rules::check(&loaded, &TODAY);
         let errors: Vec<_> = found

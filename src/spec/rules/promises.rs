@@ -303,24 +303,51 @@ fn gate_exceeds_promise(spec: &Spec, _: &Context, found: &mut Breaches) {
             && asked.per_minute() > most.per_minute()
         {
             let why = format!("{asked} are asked for, {most} are the most that is promised or tested");
+            let path = format!("{gate}.rate");
             found.add(
-                &[&format!("{gate}.rate"), "success_metrics.load_test_rate"],
+                &[&path, "success_metrics.load_test_rate"],
                 why,
-                format!("set {gate}.rate: {most}"),
+                format!("set {path}: {most}"),
             );
         }
-        if let (Some(asked), Some(latency)) = (week.gate.p95_latency, promised.p95_latency)
-            && asked < latency
-        {
-            let why = format!("{asked} are asked for, {latency} are promised");
-            let path = format!("{gate}.p95_latency");
-            found.add(
-                &[&path, "success_metrics.p95_latency"],
-                why,
-                format!("set {path}: {latency}"),
-            );
+        let times = [
+            (
+                "p95_latency",
+                week.gate.p95_latency,
+                promised.p95_latency,
+                "success_metrics.p95_latency",
+            ),
+            (
+                "recovery_time",
+                week.gate.recovery_time,
+                slowest(spec),
+                "success_metrics.recovery_time",
+            ),
+        ];
+        for (field, asked, promise, promise_path) in times {
+            if let (Some(asked), Some(promise)) = (asked, promise)
+                && asked < promise
+            {
+                let path = format!("{gate}.{field}");
+                let why = format!("{asked} are asked for, {promise} are promised");
+                found.add(&[&path, promise_path], why, format!("set {path}: {promise}"));
+            }
         }
     }
+}
+
+/// The longest recovery that is promised within a region: drills measure every tier.
+fn slowest(spec: &Spec) -> Option<Duration> {
+    let promised = &spec.success_metrics.recovery_time;
+    let tiers = [
+        promised.ingest,
+        promised.api,
+        promised.kafka,
+        promised.buffer,
+        promised.cache,
+        promised.database,
+    ];
+    tiers.into_iter().chain([promised.overall]).flatten().max()
 }
 
 fn section_is_never_brought_up(spec: &Spec, _: &Context, found: &mut Breaches) {

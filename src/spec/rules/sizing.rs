@@ -2,7 +2,7 @@
 
 use super::facts::{cache, machine};
 use super::{Applies, Breaches, Context, Rule, Severity, gib};
-use crate::spec::{Duration, LoadBalancerKind, Size, Spec};
+use crate::spec::{AuroraStorage, Duration, LoadBalancerKind, Size, Spec};
 
 const TABLE: &str = "the plan's own `sizing` section";
 
@@ -206,7 +206,10 @@ fn application_is_smaller(spec: &Spec, _: &Context, found: &mut Breaches) {
         .map(|(_, workload)| most(workload))
         .max()
         .unwrap_or_else(|| most(first));
-    if let Some(asked) = required.vcpu.filter(|asked| largest < u64::from(*asked) * 1_000) {
+    if let Some(asked) = required
+        .vcpu
+        .filter(|asked| largest.div_ceil(1_000) < u64::from(*asked))
+    {
         let path = format!("workloads.{name}.resources");
         let why = format!("{asked} vCPU each are asked for, a pod may use {largest}m");
         found.add(
@@ -377,9 +380,13 @@ fn storage_is_underpriced(spec: &Spec, _: &Context, found: &mut Breaches) {
 
 fn usage_is_unstated(spec: &Spec, _: &Context, found: &mut Breaches) {
     let cost = &spec.cost;
+    let pays_by_request = spec
+        .aurora
+        .as_ref()
+        .is_some_and(|it| it.storage_type != Some(AuroraStorage::IoOptimized));
     let amounts = [
         (
-            spec.aurora.is_some() && cost.database_io_monthly.is_none(),
+            pays_by_request && cost.database_io_monthly.is_none(),
             "cost.database_io_monthly",
         ),
         (
