@@ -21,6 +21,7 @@ pub mod event;
 pub mod log_identity;
 pub mod metrics;
 pub mod postgres;
+pub mod reconcile;
 pub mod redis;
 pub mod service;
 pub mod slot;

@@ -7,7 +7,7 @@
 use std::{
     io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use uuid::Uuid;
 
@@ -30,13 +30,28 @@ pub enum LogIdentityError {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 /// A metadata answer for one topic is a few kilobytes; anything far above is no Kafka broker.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 impl LogIdentity {
-    /// Asks the brokers (`host:port,…`) one after the other. Blocks, for seconds at most each.
+    /// Asks the brokers until one answers; a topic that was made a moment ago, or a broker that has
+    /// just started, gets a few seconds to be known. Blocks.
     pub fn fetch(brokers: &str, topic: &str) -> Result<Self, LogIdentityError> {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            match Self::fetch_once(brokers, topic) {
+                Err(LogIdentityError::NoTopic(_)) if Instant::now() < deadline => {
+                    std::thread::sleep(PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Asks the brokers (`host:port,…`) one after the other, once. Blocks, for seconds at most each.
+    pub fn fetch_once(brokers: &str, topic: &str) -> Result<Self, LogIdentityError> {
         let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no broker is named");
         for broker in brokers.split(',') {
             match ask(broker.trim(), topic) {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use vvbill_ingest::{
     api,
     config::{Cli, Command},
+    reconcile,
     service::{self, ServiceError},
 };
 
@@ -31,7 +32,20 @@ async fn execute(command: Command) -> Result<ExitCode, ServiceError> {
             service::run(*run, stop).await?;
         }
         Command::Migrate(settings) => service::migrate(&settings).await?,
-        Command::Reconcile(_) => return Ok(ExitCode::FAILURE),
+        Command::Reconcile(settings) => {
+            let report = reconcile::run(&settings).await?;
+            if settings.json {
+                let text = serde_json::to_string_pretty(&report);
+                print(&text.map_err(|error| ServiceError::Other(error.to_string()))?);
+            } else {
+                print(&report.to_string());
+            }
+            return Ok(if report.is_equal() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
         Command::Key(command) => print(&api::keys::run(&command)?),
     }
     Ok(ExitCode::SUCCESS)

@@ -21,6 +21,7 @@ pub use migrate::{migrate, require_current_schema};
 pub use rollup::Total;
 pub use slot_map::{load_slot_map, publish_first_slot_map};
 pub use usage::{Committed, read_usage};
+pub(crate) use watermark::PostgresUuid;
 pub use watermark::{Claim, claim, read_watermarks, register_log};
 
 use tokio_postgres::error::SqlState;

@@ -108,7 +108,7 @@ fn uuid_of(row: &tokio_postgres::Row) -> uuid::Uuid {
 }
 
 /// Postgres' `uuid` in its binary form.
-pub(super) struct PostgresUuid(pub(super) uuid::Uuid);
+pub(crate) struct PostgresUuid(pub(crate) uuid::Uuid);
 
 impl<'a> tokio_postgres::types::FromSql<'a> for PostgresUuid {
     fn from_sql(

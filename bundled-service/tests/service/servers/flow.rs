@@ -25,6 +25,7 @@ fn nothing_is_lost_and_nothing_doubled() {
         assert!(database.number("select count(*) from events") > 1_000);
     }
     assert!(world.dead_letters().is_empty());
+    world.assert_reconciled();
     worker.signal(Signal::TERM);
     assert!(worker.wait(30).success(), "{}", worker.log_text());
 }

@@ -1,3 +1,7 @@
 //! Tests that need servers.
 
+mod bad_events;
+mod crashes;
 mod flow;
+mod reconcile;
+mod redis;

@@ -94,7 +94,7 @@ impl Kafka {
         let brokers = self.brokers();
         eventually("Kafka answers", 60, || {
             self.process.assert_alive();
-            match LogIdentity::fetch(&brokers, "no-such-topic") {
+            match LogIdentity::fetch_once(&brokers, "no-such-topic") {
                 Err(LogIdentityError::NoTopic(_)) => Some(()),
                 _ => None,
             }

@@ -205,6 +205,22 @@ impl World {
         })
     }
 
+    /// The verdict of `reconcile`, and whether it exited with 0.
+    pub(crate) fn reconcile(&self) -> (serde_json::Value, bool) {
+        let output = self.run(&["reconcile", "--json"]);
+        let report = serde_json::from_slice(&output.stdout);
+        let report = report.unwrap_or_else(|error| {
+            panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
+        });
+        (report, output.status.success())
+    }
+
+    /// Fails unless every record is accounted for.
+    pub(crate) fn assert_reconciled(&self) {
+        let (report, equal) = self.reconcile();
+        assert!(equal, "{report:#}");
+    }
+
     /// Dead letters, one for each origin.
     pub(crate) fn dead_letters(&self) -> Vec<Letter> {
         let consumer = self.consumer();
