@@ -123,7 +123,7 @@ impl Platform {
             fs::remove_dir_all(&to).map_err(failed)?;
         }
         fs::create_dir_all(&to).map_err(failed)?;
-        copy_logs(&command::workspace().join(STATE_FOLDER), &to, "").map_err(failed)?;
+        copy_logs(&command::workspace().join(STATE_FOLDER), &to).map_err(failed)?;
         Ok(to)
     }
 
@@ -163,13 +163,15 @@ fn connection_string(shard: &Value) -> Result<String> {
     Ok(parts.join(" "))
 }
 
-fn copy_logs(from: &Path, to: &Path, prefix: &str) -> std::io::Result<()> {
+/// Copies every file of every folder called `logs` below `from`; data folders hold `.log` files of another kind.
+fn copy_logs(from: &Path, to: &Path) -> std::io::Result<()> {
+    let is_logs = from.file_name().is_some_and(|name| name == "logs");
     for entry in fs::read_dir(from)?.flatten() {
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            copy_logs(&entry.path(), to, &format!("{name}-"))?;
-        } else if name.ends_with(".log") || name.ends_with(".out") || name.ends_with(".err") {
-            fs::copy(entry.path(), to.join(name))?;
+        // Follows links: the platform's folder may lie where its servers' user can reach it.
+        if entry.path().is_dir() {
+            copy_logs(&entry.path(), to)?;
+        } else if is_logs && entry.path().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
         }
     }
     Ok(())
