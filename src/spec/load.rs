@@ -2,7 +2,7 @@
 
 mod file;
 
-use self::file::{beside, decode, normalised, shown_bytes};
+use self::file::{Unreadable, beside, decode, normalised};
 use super::Spec;
 use super::check;
 use super::diagnostic::{self, Diagnostic};
@@ -222,21 +222,29 @@ impl Loader {
     }
 
     fn parse(&mut self, name: &str, bytes: &[u8]) -> Option<Node> {
-        let (text, problem) = decode(bytes);
-        let shown = text.map_or_else(|| shown_bytes(bytes), str::to_owned);
-        let source = self.sources.add(name, shown);
-        if let Some(problem) = problem {
-            let (problem, line, column) = *problem;
-            self.problems.push(problem.at_span(Span {
-                source,
-                line,
-                column,
-                end_line: line,
-                end_column: column + 1,
-            }));
-            return None;
-        }
-        match yaml::parse(source, text.unwrap_or_default()) {
+        let text = match decode(bytes) {
+            Ok(text) => text,
+            Err(unreadable) => {
+                let Unreadable {
+                    problem,
+                    line,
+                    column,
+                    shown,
+                } = *unreadable;
+                let source = self.sources.add(name, shown);
+                let span = Span {
+                    source,
+                    line,
+                    column,
+                    end_line: line,
+                    end_column: column + 1,
+                };
+                self.problems.push(problem.at_span(span));
+                return None;
+            }
+        };
+        let source = self.sources.add(name, text);
+        match yaml::parse(source, text) {
             Ok(node) => Some(node),
             Err(problems) => {
                 self.problems.extend(problems);

@@ -32,7 +32,7 @@ pub struct LoadBalancer {
     /// Idle connections are closed after it; AWS allows 1s to 4000s. Default 60s, as in AWS.
     #[serde(default = "default_idle")]
     pub idle_timeout: Duration,
-    /// Listeners, by name. None given: the specification's omission, which is a finding.
+    /// Listeners, by name. Without one nothing gets in.
     #[serde(default)]
     #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub listeners: BTreeMap<String, LoadBalancerListener>,

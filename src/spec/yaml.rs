@@ -69,11 +69,11 @@ pub(crate) fn parse(source: SourceId, text: &str) -> Result<Node, Vec<Diagnostic
             Ok((event, span)) => builder.take(event, span),
             Err(error) => {
                 let at = point(source, error.marker().line(), error.marker().col());
-                Err(syntax(error.info(), at))
+                Err(Box::new(syntax(error.info(), at)))
             }
         };
         if let Err(problem) = step {
-            builder.problems.push(problem);
+            builder.problems.push(*problem);
             return Err(builder.problems);
         }
     }
@@ -164,22 +164,24 @@ impl Builder {
         }
     }
 
-    fn take(&mut self, event: Event<'_>, at: EventSpan) -> Result<(), Diagnostic> {
+    fn take(&mut self, event: Event<'_>, at: EventSpan) -> Result<(), Box<Diagnostic>> {
         let span = self.span(at);
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(Diagnostic::error("VV001", "a second document starts here")
-                        .at_span(span)
-                        .why("a plan is one YAML document")
-                        .fix("take the `---` away, or put what follows into a file of its own"));
+                    return Err(Box::new(
+                        Diagnostic::error("VV001", "a second document starts here")
+                            .at_span(span)
+                            .why("a plan is one YAML document")
+                            .fix("take the `---` away, or put what follows into a file of its own"),
+                    ));
                 }
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let forced = match tag.as_deref() {
-                    Some(tag) if !tag.is_yaml_core_schema() => return Err(unknown_tag(span)),
+                    Some(tag) if !tag.is_yaml_core_schema() => return Err(Box::new(unknown_tag(span))),
                     Some(tag) => tag.is_yaml_core_schema_tag("str"),
                     None => false,
                 };
@@ -199,7 +201,7 @@ impl Builder {
             Event::SequenceStart(_, _, tag) | Event::MappingStart(_, _, tag)
                 if tag.as_deref().is_some_and(|tag| !tag.is_yaml_core_schema()) =>
             {
-                Err(unknown_tag(span))
+                Err(Box::new(unknown_tag(span)))
             }
             Event::SequenceStart(_, anchor, _) => self.start(Value::List(Vec::new()), anchor, span),
             Event::MappingStart(_, anchor, _) => self.start(Value::Map(Vec::new()), anchor, span),
@@ -219,20 +221,20 @@ impl Builder {
         }
     }
 
-    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Diagnostic> {
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         self.nodes += nodes;
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        Err(
+        Err(Box::new(
             Diagnostic::error("VV009", format!("the plan has more than {MAX_NODES} values"))
                 .at_span(span)
                 .why("aliases count as often as they are used")
                 .fix("write fewer values, or use fewer aliases inside aliases"),
-        )
+        ))
     }
 
-    fn start(&mut self, value: Value, anchor: usize, span: Span) -> Result<(), Diagnostic> {
+    fn start(&mut self, value: Value, anchor: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         self.count(1, span)?;
         self.check_depth(self.open.len() + 1, span)?;
         let node = Node { value, span };
@@ -247,14 +249,14 @@ impl Builder {
         Ok(())
     }
 
-    fn check_depth(&self, depth: usize, span: Span) -> Result<(), Diagnostic> {
+    fn check_depth(&self, depth: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         if depth <= MAX_DEPTH {
             return Ok(());
         }
-        Err(too_deep(span))
+        Err(Box::new(too_deep(span)))
     }
 
-    fn end(&mut self, span: Span) -> Result<(), Diagnostic> {
+    fn end(&mut self, span: Span) -> Result<(), Box<Diagnostic>> {
         let Some(mut open) = self.open.pop() else {
             return Ok(());
         };
@@ -264,13 +266,13 @@ impl Builder {
         self.finish(open.node, open.anchor, nodes, open.height + 1)
     }
 
-    fn repeat(&mut self, id: usize, span: Span) -> Result<(), Diagnostic> {
+    fn repeat(&mut self, id: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         let Some(anchored) = self.anchors.get(&id) else {
-            return Err(
+            return Err(Box::new(
                 Diagnostic::error("VV009", "an alias stands inside the very value that it repeats")
                     .at_span(span)
                     .fix("write the value out"),
-            );
+            ));
         };
         let (nodes, height) = (anchored.nodes, anchored.height);
         self.count(nodes, span)?;
@@ -281,7 +283,13 @@ impl Builder {
     }
 
     /// Puts a finished node where it belongs: root, item, key or value.
-    fn finish(&mut self, node: Node, anchor: usize, nodes: usize, height: usize) -> Result<(), Diagnostic> {
+    fn finish(
+        &mut self,
+        node: Node,
+        anchor: usize,
+        nodes: usize,
+        height: usize,
+    ) -> Result<(), Box<Diagnostic>> {
         if anchor != 0 {
             self.anchors.insert(
                 anchor,
@@ -319,19 +327,21 @@ impl Builder {
     }
 }
 
-fn key_text(node: &Node) -> Result<String, Diagnostic> {
+fn key_text(node: &Node) -> Result<String, Box<Diagnostic>> {
     match &node.value {
-        Value::Scalar { text, plain } if *plain && text == "<<" => {
-            Err(Diagnostic::error("VV001", "`<<` merges nothing here")
+        Value::Scalar { text, plain } if *plain && text == "<<" => Err(Box::new(
+            Diagnostic::error("VV001", "`<<` merges nothing here")
                 .at_span(node.span)
                 .why("merge keys are gone since YAML 1.2")
-                .fix("use `extends` to lay one plan over another, or an alias for a whole value"))
-        }
+                .fix("use `extends` to lay one plan over another, or an alias for a whole value"),
+        )),
         Value::Scalar { text, .. } => Ok(text.clone()),
-        _ => Err(Diagnostic::error("VV001", format!("a key is {}", node.kind()))
-            .at_span(node.span)
-            .why("a key is a text")
-            .fix("put quotes around the key, or around the text that YAML took for one")),
+        _ => Err(Box::new(
+            Diagnostic::error("VV001", format!("a key is {}", node.kind()))
+                .at_span(node.span)
+                .why("a key is a text")
+                .fix("put quotes around the key, or around the text that YAML took for one"),
+        )),
     }
 }
 

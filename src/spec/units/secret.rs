@@ -75,26 +75,24 @@ impl FromStr for SecretReference {
         if text == "managed" {
             return Ok(Self::Managed);
         }
-        let places: [(&str, fn(String) -> Self); 3] = [
-            ("env:", Self::Environment),
-            ("file:", Self::File),
-            ("secretsmanager:", Self::SecretsManager),
-        ];
-        for (prefix, make) in places {
-            if let Some(name) = text.strip_prefix(prefix) {
-                return if name.trim().is_empty() {
-                    Err(empty())
-                } else {
-                    Ok(make(name.trim().to_owned()))
-                };
+        let (place, name) = text
+            .split_once(':')
+            .map_or(("", ""), |(place, name)| (place, name.trim()));
+        let reference = match place {
+            "env" => Self::Environment(name.to_owned()),
+            "file" => Self::File(name.to_owned()),
+            "secretsmanager" => Self::SecretsManager(name.to_owned()),
+            _ if text.is_empty() => return Err(empty()),
+            _ => {
+                return Ok(Self::Literal(LiteralSecret {
+                    text: text.to_owned(),
+                }));
             }
-        }
-        if text.is_empty() {
+        };
+        if name.is_empty() {
             Err(empty())
         } else {
-            Ok(Self::Literal(LiteralSecret {
-                text: text.to_owned(),
-            }))
+            Ok(reference)
         }
     }
 }

@@ -128,7 +128,7 @@ impl fmt::Display for Duration {
         if self.0 == 0 {
             return f.write_str("0s");
         }
-        let exact = UNITS_US.iter().find(|(_, micros)| self.0 % micros == 0);
+        let exact = UNITS_US.iter().find(|(_, micros)| self.0.is_multiple_of(*micros));
         let (unit, micros) = exact.expect("one microsecond divides every duration");
         write!(f, "{}{unit}", self.0 / micros)
     }
