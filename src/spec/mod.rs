@@ -9,6 +9,7 @@
 
 mod aurora;
 mod check;
+mod codes;
 mod cost;
 pub mod diagnostic;
 mod edge;
@@ -42,6 +43,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use aurora::*;
+pub use codes::{UnknownCode, all_codes, explain_code};
 pub use cost::*;
 pub use diagnostic::{Diagnostic, DiagnosticView, RelatedView, Severity};
 pub use edge::*;

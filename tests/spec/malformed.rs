@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vvbill::spec::{MAX_BYTES, Overrides, Problems, load};
+use vvbill::spec::{MAX_BYTES, Overrides, Problems, all_codes, explain_code, load};
 
 const GOOD: &str = "metadata:\n  name: a\ntarget: local\nkafka:\n  version: 4.1.0\n  brokers: 3\n";
 
@@ -31,6 +31,11 @@ fn refuse(files: &[(&str, &[u8])], overrides: &Overrides) -> Problems {
         .unwrap_or_else(attempt);
     assert!(took < PATIENCE, "{}: took {took:?}", files[0].0);
     for diagnostic in &problems.diagnostics {
+        assert!(
+            explain_code(diagnostic.code).is_ok(),
+            "{} is not explained",
+            diagnostic.code
+        );
         assert!(
             !diagnostic.fix.is_empty(),
             "{}: nothing says what to do",
@@ -216,4 +221,18 @@ fn files_of_overrides_that_are_wrong() {
         })
         .collect();
     insta::assert_snapshot!("files-of-overrides", texts.join("\n"));
+}
+
+#[test]
+fn every_code_is_explained_and_stands_once() {
+    let mut codes: Vec<&str> = all_codes().collect();
+    assert!(codes.len() > 12 && codes.is_sorted(), "{codes:?}");
+    codes.dedup();
+    assert_eq!(codes.len(), all_codes().count());
+    for code in codes {
+        let text = explain_code(&code.to_lowercase()).unwrap();
+        assert!(text.starts_with(code) && text.contains("What to do: "), "{text}");
+    }
+    assert_eq!(explain_code("VV013").unwrap_err().nearest, Some("VV003"));
+    assert_eq!(explain_code("kafka").unwrap_err().nearest, None);
 }
