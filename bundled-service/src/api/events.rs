@@ -10,19 +10,22 @@ use super::{
 };
 use crate::event::{self, Event, Rejection, Timestamp, Window};
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, BodyDataStream, Bytes},
     http::{HeaderMap, Request, StatusCode, header},
     response::Response,
 };
 use bytes::BytesMut;
 use futures::StreamExt as _;
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// So many refused events are told why in a sentence, the others by their code alone.
 const MAX_REASONS: usize = 100;
 /// Places of other accounts' events that are named.
 const MAX_INDEXES: usize = 100;
+/// Of a body that is refused, so much is read all the same, for so long.
+const MAX_DISCARDED_BYTES: usize = 16 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(1);
 /// Clocks may differ this much from Kafka's before an event is refused here that Kafka's own time
 /// would let pass. The worker judges by that time.
 const CLOCK_SLACK_SECONDS: i64 = 600;
@@ -35,9 +38,34 @@ struct Accepted {
 
 pub(super) async fn post(api: &Api, request: Request<Body>) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let key = api.authorize(&head.headers, Permission::Write)?;
-    let format = format(&head.headers)?;
-    let (body, reservation) = receive(api, &head.headers, body).await?;
+    let mut body = body.into_data_stream();
+    let answer = take(api, &head.headers, &mut body).await;
+    if answer.is_err() && !head.headers.contains_key(header::EXPECT) {
+        discard(&mut body).await;
+    }
+    answer
+}
+
+/// Reads what a client still sends, within bounds: it would find the connection reset before it had
+/// read the refusal.
+async fn discard(body: &mut BodyDataStream) {
+    let read = async {
+        let mut left = MAX_DISCARDED_BYTES;
+        while let Some(Ok(chunk)) = body.next().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // What comes later than that is the client's own loss.
+    let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+}
+
+async fn take(api: &Api, headers: &HeaderMap, body: &mut BodyDataStream) -> Result<Response, Problem> {
+    let key = api.authorize(headers, Permission::Write)?;
+    let format = format(headers)?;
+    let (body, reservation) = receive(api, headers, body).await?;
     let checked = check(api, key.as_deref(), format, body)?;
     count_rejected(api, &checked.rejected);
     let events = checked.records.entries.len();
@@ -79,7 +107,11 @@ fn format(headers: &HeaderMap) -> Result<Format, Problem> {
 }
 
 /// The whole body, within its bounds of size, time and bytes in flight.
-async fn receive(api: &Api, headers: &HeaderMap, body: Body) -> Result<(Bytes, Reservation), Problem> {
+async fn receive(
+    api: &Api,
+    headers: &HeaderMap,
+    body: &mut BodyDataStream,
+) -> Result<(Bytes, Reservation), Problem> {
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
@@ -97,10 +129,9 @@ async fn receive(api: &Api, headers: &HeaderMap, body: Body) -> Result<(Bytes, R
 async fn read(
     api: &Api,
     declared: usize,
-    body: Body,
+    chunks: &mut BodyDataStream,
     mut reservation: Reservation,
 ) -> Result<(Bytes, Reservation), Problem> {
-    let mut chunks = body.into_data_stream();
     let mut whole = BytesMut::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Problem::BrokenBody)?;
@@ -113,7 +144,6 @@ async fn read(
         if whole.is_empty() && chunk.len() == declared {
             return Ok((chunk, reservation));
         }
-        whole.reserve(declared.saturating_sub(whole.len()).max(chunk.len()));
         whole.extend_from_slice(&chunk);
     }
     Ok((whole.freeze(), reservation))

@@ -68,7 +68,9 @@ pub(super) fn split(format: Format, body: &[u8], max: usize) -> Result<Vec<Range
         Format::Json if body[start] == b'[' => array(body, start, max)?,
         Format::CloudEvents => array(body, start, max)?,
         // One event; whatever stands after it makes it malformed.
-        Format::Json | Format::CloudEvent => vec![start..trim_end(body, start, body.len())],
+        Format::Json | Format::CloudEvent => {
+            std::iter::once(start..trim_end(body, start, body.len())).collect()
+        }
     };
     if events.is_empty() {
         return Err(FramingError::Empty);
@@ -175,7 +177,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn texts<'a>(format: Format, body: &'a str) -> Result<Vec<&'a str>, FramingError> {
+    fn texts(format: Format, body: &str) -> Result<Vec<&str>, FramingError> {
         let ranges = split(format, body.as_bytes(), 4)?;
         Ok(ranges.into_iter().map(|range| &body[range]).collect())
     }

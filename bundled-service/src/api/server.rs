@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Most header lines of a request, and most bytes of its head.
 const MAX_HEADERS: usize = 64;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-const READ_BUFFER_BYTES: usize = 256 * 1024;
+const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// A connection is told to end at this age, so that a client that never reads its answers holds
 /// none for ever, and clients spread over instances that were added later.
 const MAX_AGE: Duration = Duration::from_secs(600);

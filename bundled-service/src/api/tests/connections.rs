@@ -154,3 +154,24 @@ async fn a_stop_is_bounded() {
         .unwrap()
         .unwrap();
 }
+
+/// A client that sends all of a body before it reads gets the refusal all the same, not a reset.
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_still_sends() {
+    let harness = Harness::new();
+    let (address, _server) = start(&harness, BOUNDS).await;
+    for (body, more, status) in [
+        ("x".repeat(8 << 20), "", "413"),
+        ("x".repeat(3 << 20), "x-api-key: another\r\n", "401"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = request(&body, more);
+        let sent = stream.write_all(request.as_bytes()).await;
+        assert!(sent.is_ok(), "{status}: {sent:?}");
+        let mut answer = [0; 12];
+        let read = stream.read_exact(&mut answer).await;
+        assert!(read.is_ok(), "{status}: {read:?}");
+        assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"));
+    }
+    harness.stop.cancel();
+}

@@ -5,3 +5,4 @@ mod crashes;
 mod flow;
 mod reconcile;
 mod redis;
+mod http;
