@@ -3,6 +3,6 @@
 mod bad_events;
 mod crashes;
 mod flow;
+mod http;
 mod reconcile;
 mod redis;
-mod http;
