@@ -5,5 +5,13 @@
 
 #[path = "cli/binary.rs"]
 mod binary;
+#[path = "cli/interrupts.rs"]
+mod interrupts;
+#[path = "cli/plan_files.rs"]
+mod plan_files;
+#[path = "cli/runs.rs"]
+mod runs;
+#[path = "cli/simulated.rs"]
+mod simulated;
 #[path = "cli/usage.rs"]
 mod usage;

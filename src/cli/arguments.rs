@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 
 use super::report::Report;
 use super::{Exit, command};
+use crate::plan::Selector;
 use crate::resource::Address;
 
 /// The plan file and what overrides it.
@@ -64,13 +65,13 @@ pub(crate) struct Selection {
         long, value_name = "ADDRESS|SECTION", env = "VVBILL_TARGET", hide_env_values = true,
         value_delimiter = ',', action = ArgAction::Append, help_heading = "Selection"
     )]
-    pub target: Vec<String>,
+    pub target: Vec<Selector>,
     /// All but this address or section, and what depends on it (repeatable)
     #[arg(
         long, value_name = "ADDRESS|SECTION", env = "VVBILL_EXCLUDE", hide_env_values = true,
         value_delimiter = ',', action = ArgAction::Append, help_heading = "Selection"
     )]
-    pub exclude: Vec<String>,
+    pub exclude: Vec<Selector>,
     /// Replace the resource at this address, even one that holds data (repeatable)
     #[arg(
         long, value_name = "ADDRESS", env = "VVBILL_REPLACE", hide_env_values = true,

@@ -120,6 +120,13 @@ impl Error {
         self
     }
 
+    /// Adds what a library says can be done, where it says something.
+    #[must_use]
+    pub(crate) fn hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
+
     /// Names the resource.
     #[must_use]
     pub(crate) fn on(mut self, address: impl ToString) -> Self {

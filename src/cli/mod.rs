@@ -4,15 +4,32 @@
 //! comes back into text, JSON and exit codes. May depend on every other module; none depends on it.
 //! It decides nothing about resources.
 
+mod apply;
 mod arguments;
 mod completions;
+mod destroy;
+mod drift;
+mod endpoints;
+mod engine_error;
 mod error;
+mod execution;
 mod exit;
 mod explain;
+mod graph;
+mod interrupt;
+mod logs;
+mod output;
+mod plan;
 mod plan_file;
 mod report;
 mod saved;
 mod schema;
+mod show;
+mod site;
+mod state;
+mod status;
+mod target;
+mod unlock;
 mod validate;
 
 use std::ffi::OsString;
@@ -23,9 +40,15 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::Error;
 pub use exit::Exit;
 use report::Report;
+pub use target::{Platform, Targets, Trace, Unsupported};
 
 /// Runs `vvbill` with these arguments (the program's own name first) and answers with its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    run_on(arguments, target::built_in)
+}
+
+/// The same on other targets than those that vvbill has: tests bring a simulated one.
+pub fn run_on(arguments: impl IntoIterator<Item = OsString>, targets: Targets) -> u8 {
     let words: Vec<OsString> = arguments.into_iter().collect();
     let report = Report::new(arguments::asks_for_no_color(&words));
     let parsed = command()
@@ -39,7 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Arguments {
             global,
             command: Some(command),
-        }) => start(&global, command, &report).unwrap_or_else(|why| {
+        }) => start(&global, command, targets, &report).unwrap_or_else(|why| {
             report.failure(&why);
             why.exit
         }),
@@ -114,11 +137,22 @@ enum Command {
     Validate(validate::Arguments),
     Schema(schema::Arguments),
     Explain(explain::Arguments),
+    Plan(plan::Arguments),
+    Show(show::Arguments),
+    Apply(apply::Arguments),
+    Destroy(destroy::Arguments),
+    Status(status::Arguments),
+    Drift(drift::Arguments),
+    Output(output::Arguments),
+    Logs(logs::Arguments),
+    Graph(graph::Arguments),
+    State(state::Arguments),
+    Unlock(unlock::Arguments),
     Completions(completions::Arguments),
 }
 
 /// Does what every command needs first, then runs it.
-fn start(global: &Global, command: Command, report: &Report) -> Result<Exit, Error> {
+fn start(global: &Global, command: Command, targets: Targets, report: &Report) -> Result<Exit, Error> {
     if let Some(folder) = &global.chdir {
         std::env::set_current_dir(folder)
             .map_err(|why| Error::reading("folder", folder, &why).exiting(Exit::Usage))?;
@@ -128,6 +162,28 @@ fn start(global: &Global, command: Command, report: &Report) -> Result<Exit, Err
         Command::Validate(arguments) => validate::run(&arguments, report),
         Command::Schema(arguments) => schema::run(&arguments, report),
         Command::Explain(arguments) => explain::run(&arguments, report),
+        Command::Plan(arguments) => wait(plan::run(arguments, targets, report)),
+        Command::Show(arguments) => show::run(&arguments, report),
+        Command::Apply(arguments) => wait(apply::run(arguments, targets, report)),
+        Command::Destroy(arguments) => wait(destroy::run(arguments, targets, report)),
+        Command::Status(arguments) => wait(status::run(arguments, targets, report)),
+        Command::Drift(arguments) => wait(drift::run(arguments, targets, report)),
+        Command::Output(arguments) => wait(output::run(arguments, targets, report)),
+        Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
+        Command::Graph(arguments) => graph::run(&arguments, targets, report),
+        Command::State(arguments) => wait(state::run(arguments, targets, report)),
+        Command::Unlock(arguments) => wait(unlock::run(arguments, targets, report)),
         Command::Completions(arguments) => completions::run(&arguments, report),
     }
+}
+
+/// Runs a command to its end. What it leaves running (a question that nobody answers) is not waited for.
+fn wait<T>(command: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| Error::new("can't start worker threads").caused_by(&why))?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_background();
+    result
 }

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::report::Report;
 use super::report::findings::{self, Count};
 use super::report::snippet::Snippet;
+use crate::spec::rules;
 use crate::spec::{self, Diagnostic, Loaded, Problems, Severity};
 
 /// More than this is read of no file: the parser refuses it by its size.
@@ -44,11 +45,14 @@ pub(crate) fn check(file: &PlanFile) -> Result<Checked, Error> {
         None => read_bounded(Path::new(name)).map_err(|why| plain(&why)),
     };
     Ok(match spec::load(&root, &overrides, &mut read) {
-        Ok(loaded) => Checked {
-            findings: Vec::new(),
-            sources: loaded.sources.clone(),
-            loaded: Some(loaded),
-        },
+        Ok(loaded) => {
+            let context = rules::Context { today: today() };
+            Checked {
+                findings: rules::check(&loaded, &context),
+                sources: loaded.sources.clone(),
+                loaded: Some(loaded),
+            }
+        }
         Err(Problems { diagnostics, sources }) => Checked {
             loaded: None,
             findings: diagnostics,
@@ -57,8 +61,29 @@ pub(crate) fn check(file: &PlanFile) -> Result<Checked, Error> {
     })
 }
 
-/// Reads a plan that is to be carried out: errors are printed and end the command, warnings are counted.
-pub(crate) fn load(file: &PlanFile, report: &Report) -> Result<Loaded, Error> {
+/// The date that rules go by; `SOURCE_DATE_EPOCH` pins it, as for reproducible builds.
+fn today() -> jiff::civil::Date {
+    std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds.parse().ok()?).ok())
+        .map_or_else(
+            || jiff::Zoned::now().date(),
+            |pinned| pinned.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        )
+}
+
+/// Whether findings of rules stop a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Findings {
+    /// Errors are printed and end it, warnings are counted: what makes something.
+    Stop,
+    /// Only a plan that can't be read ends it: what looks at or removes what was made.
+    PassOver,
+}
+
+/// Reads a plan that something is to be done with.
+pub(crate) fn load(file: &PlanFile, findings: Findings, report: &Report) -> Result<Loaded, Error> {
+    let stop = findings;
     let Checked {
         loaded,
         findings,
@@ -69,6 +94,7 @@ pub(crate) fn load(file: &PlanFile, report: &Report) -> Result<Loaded, Error> {
         .filter(|finding| finding.severity == Severity::Error);
     let count = Count::of(&findings);
     match loaded {
+        Some(loaded) if stop == Findings::PassOver => Ok(loaded),
         Some(loaded) if count.errors == 0 => {
             if count.warnings > 0 {
                 let plan = file.plan.display();

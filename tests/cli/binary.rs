@@ -6,27 +6,27 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A folder in which `vvbill` runs; gone when dropped.
-pub struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 /// What one run printed and how it ended.
 #[derive(Debug)]
-pub struct Run {
-    pub arguments: String,
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) arguments: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
@@ -34,12 +34,20 @@ impl Folder {
     }
 
     /// The command, ready to be changed and started.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vvbill"));
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command_of(Path::new(env!("CARGO_BIN_EXE_vvbill")));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// Any program, in this folder and without the caller's environment.
+    pub(crate) fn command_of(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        // Findings about versions that run out of support are as on 1 January 2026.
+        command
             .current_dir(self.0.path())
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            .env("SOURCE_DATE_EPOCH", "1767225600");
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             if name.starts_with("VVBILL_")
@@ -51,12 +59,12 @@ impl Folder {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.finish(arguments, self.command(arguments).output().unwrap())
     }
 
     /// Starts it with both streams piped.
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -64,7 +72,7 @@ impl Folder {
             .unwrap()
     }
 
-    pub fn finish(&self, arguments: &[&str], output: Output) -> Run {
+    pub(crate) fn finish(&self, arguments: &[&str], output: Output) -> Run {
         Run {
             arguments: arguments.join(" "),
             code: output.status.code().unwrap_or(-1),
@@ -86,7 +94,7 @@ impl Folder {
 
 impl Run {
     /// Everything a user sees, for a snapshot.
-    pub fn transcript(&self) -> String {
+    pub(crate) fn transcript(&self) -> String {
         let section = |name: &str, text: &str| match text {
             "" => String::new(),
             text => format!("--- {name} ---\n{text}"),
@@ -101,13 +109,13 @@ impl Run {
     }
 
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}", self.transcript());
         self
     }
 }
 
 /// The repository's own plan of this name.
-pub fn repository_plan(name: &str) -> PathBuf {
+pub(crate) fn repository_plan(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name)
 }

@@ -6,13 +6,18 @@
 pub(crate) mod failure;
 pub(crate) mod findings;
 pub(crate) mod log;
+pub(crate) mod outcome;
 pub(crate) mod plan;
+pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod run;
 pub(crate) mod snippet;
 pub(crate) mod stream;
 pub(crate) mod style;
+pub(crate) mod table;
 pub(crate) mod terraform;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -91,6 +96,11 @@ impl Report {
     /// Prints JSON on standard output, indented, ended by a newline.
     pub(crate) fn json(&self, value: &serde_json::Value) -> Result<(), Error> {
         self.data(format_args!("{value:#}\n"))
+    }
+
+    /// Prints JSON on standard output, on one line.
+    pub(crate) fn compact_json(&self, value: &serde_json::Value) -> Result<(), Error> {
+        self.data(format_args!("{value}\n"))
     }
 
     /// Prints one NDJSON line. A reader that has gone must not stop what is under way.

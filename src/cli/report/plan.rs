@@ -31,8 +31,12 @@ pub(crate) fn render(plan: &Plan) -> String {
         out.push('\n');
     }
     if plan.changes().next().is_some() {
-        let place = format!("`{}` on the target `{}`", plan.name, plan.target);
-        let _ = writeln!(out, "{}\n", heading(&format!("What an apply does to {place}:")));
+        let what = match plan.mode {
+            Mode::Destroy => "A destroy of",
+            _ => "An apply of",
+        };
+        let title = format!("{what} `{}` on the target `{}`:", plan.name, plan.target);
+        let _ = writeln!(out, "{}\n", heading(&title));
         for action in plan.changes() {
             out.push_str(&render_action(action));
         }
@@ -59,7 +63,11 @@ pub(crate) fn summary(plan: &Plan) -> String {
     if plan.changes().next().is_none() {
         return match plan.mode {
             Mode::Destroy => "No changes: there is nothing to destroy.".into(),
-            _ => format!("No changes: all {} resources are as the plan asks.", tally.keep),
+            _ if tally.keep == 0 => "No changes: the plan asks for nothing.".into(),
+            _ => format!(
+                "No changes: what stands is as the plan asks ({}).",
+                super::findings::counted(tally.keep, "resource")
+            ),
         };
     }
     format!("Plan: {}.", counts(&tally, "to "))
@@ -176,6 +184,16 @@ fn render_change(change: &Change, forcing: &[String]) -> String {
     }
 }
 
+/// What changed outside, field by field, or that nothing did.
+pub(crate) fn render_drifts(drifts: &[Drift]) -> String {
+    if drifts.is_empty() {
+        return "Nothing changed outside vvbill.\n".into();
+    }
+    let mut out = format!("{}\n\n", heading("Changed outside vvbill since the last apply:"));
+    drifts.iter().for_each(|drift| out.push_str(&render_drift(drift)));
+    out
+}
+
 fn render_drift(drift: &Drift) -> String {
     let address = style::paint(style::STRONG, &drift.address);
     if drift.gone {
@@ -187,7 +205,7 @@ fn render_drift(drift: &Drift) -> String {
         let key = path.rsplit('.').next().unwrap_or_default();
         let _ = writeln!(
             out,
-            "      {path}: was {}, is {}",
+            "      {path}: wanted {}, found {}",
             shown(key, &change.before),
             shown(key, &change.after)
         );

@@ -26,7 +26,21 @@ const REFERENCES: [&str; 3] = ["env:", "file:", "secretsmanager:"];
 
 /// `value` with every secret replaced by [`SENSITIVE`].
 pub(crate) fn redacted(value: &Value) -> Value {
-    walk("", value, &|_| Value::String(SENSITIVE.into()))
+    redacted_under("", value)
+}
+
+/// The same for the value of `key`.
+pub(crate) fn redacted_under(key: &str, value: &Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .map(|(key, value)| (key.clone(), redacted_under(key, value)))
+                .collect(),
+        ),
+        Value::Array(items) => items.iter().map(|item| redacted_under(key, item)).collect(),
+        value if is_secret(key, value) => Value::String(SENSITIVE.into()),
+        value => value.clone(),
+    }
 }
 
 /// The same shape as Terraform's `before_sensitive`: objects hold `true` where a secret is, and nothing
@@ -59,19 +73,6 @@ fn url_with_password(text: &str) -> bool {
             user.split_once(':')
                 .is_some_and(|(_, password)| !password.is_empty())
         })
-}
-
-fn walk(key: &str, value: &Value, replace: &dyn Fn(&str) -> Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .map(|(key, value)| (key.clone(), walk(key, value, replace)))
-                .collect(),
-        ),
-        Value::Array(items) => items.iter().map(|item| walk(key, item, replace)).collect(),
-        value if is_secret(key, value) => replace(key),
-        value => value.clone(),
-    }
 }
 
 fn marks(value: &Value, is_marked: &dyn Fn(&str, &Value) -> bool) -> Value {

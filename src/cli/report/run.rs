@@ -241,6 +241,7 @@ pub(crate) fn seconds(duration: Duration) -> String {
     }
 }
 
+/// `creating`.
 fn present(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "creating",
@@ -253,7 +254,8 @@ fn present(verb: Verb) -> &'static str {
     }
 }
 
-fn past(verb: Verb) -> &'static str {
+/// `created`.
+pub(crate) fn past(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "created",
         Verb::Adopt => "adopted",

@@ -1,0 +1,171 @@
+//! What a command works on: a plan's values, the resources they ask for, who makes them, and the state.
+//!
+//! The steps that plan, apply, destroy and drift share: lock, look, plan.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::arguments::{Locking, PlanFile, Refreshing, Selection};
+use super::error::Error;
+use super::plan_file::{self, Findings};
+use super::report::Report;
+use super::report::snippet::Snippet;
+use super::saved::Saved;
+use super::target::{Platform, Targets};
+use crate::apply::{self, Observer, Session};
+use crate::plan::{self, Mode, Plan};
+use crate::spec::Spec;
+use crate::state::{LockOptions, State, Store, store::FileStore};
+
+/// One platform, as far as it is known before anything is looked at.
+pub(crate) struct Site {
+    pub spec: Spec,
+    pub platform: Platform,
+    pub store: Arc<dyn Store>,
+    /// Where the plan's fields stand that resources come from.
+    pub places: BTreeMap<String, Snippet>,
+}
+
+impl Site {
+    /// Of a plan file.
+    pub(crate) fn of_plan(
+        file: &PlanFile,
+        findings: Findings,
+        targets: Targets,
+        report: &Report,
+    ) -> Result<Self, Error> {
+        let loaded = plan_file::load(file, findings, report)?;
+        let platform = targets(&loaded.spec).map_err(|why| {
+            let place = why
+                .origin
+                .as_deref()
+                .and_then(|field| plan_file::place(&loaded, field));
+            Error::from(why).at(place)
+        })?;
+        let places = platform
+            .desired
+            .iter()
+            .filter_map(|desired| {
+                Some((
+                    desired.origin.clone(),
+                    plan_file::place(&loaded, &desired.origin)?,
+                ))
+            })
+            .collect();
+        Self::new(loaded.spec, platform, places)
+    }
+
+    /// Of a saved plan, whose values are the plan file's at the time.
+    pub(crate) fn of_saved(saved: &Saved, targets: Targets) -> Result<Self, Error> {
+        Self::new(saved.spec.clone(), targets(&saved.spec)?, saved.places.clone())
+    }
+
+    fn new(spec: Spec, platform: Platform, places: BTreeMap<String, Snippet>) -> Result<Self, Error> {
+        Ok(Self {
+            store: Arc::new(FileStore::new(state_folder(&spec)?)),
+            spec,
+            platform,
+            places,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.spec.metadata.name
+    }
+
+    /// Takes the lock, finishes what a dead run left in the journal, and opens the state.
+    pub(crate) async fn open(
+        &self,
+        operation: &str,
+        locking: &Locking,
+        observer: &dyn Observer,
+    ) -> Result<Session, Error> {
+        let lock = self.lock_options(operation, locking);
+        Ok(Session::open(self.store.clone(), lock, observer).await?)
+    }
+
+    /// How the lock is asked for; `None`: not at all.
+    pub(crate) fn lock_options(&self, operation: &str, locking: &Locking) -> Option<LockOptions> {
+        locking.lock.then(|| LockOptions {
+            timeout: locking.lock_timeout,
+            lease: self.spec.state.lease.as_std(),
+            ..LockOptions::new(operation)
+        })
+    }
+
+    /// The state as it is, without lock and without writing; `None` before the first apply.
+    pub(crate) async fn state(&self) -> Result<Option<State>, Error> {
+        Ok(apply::read_state(&*self.store).await?)
+    }
+
+    /// Looks at what exists and decides.
+    pub(crate) async fn plan(
+        &self,
+        session: &mut Session,
+        options: &plan::Options,
+        look: &Look,
+        observer: &dyn Observer,
+    ) -> Result<Plan, Error> {
+        let providers = &self.platform.providers;
+        let observed = apply::observe(session, providers, look.parallelism, look.refresh, observer).await?;
+        let input = plan::Input {
+            name: self.name(),
+            target: target_name(&self.spec),
+            desired: self.platform.desired.clone(),
+            state: session.state(),
+            observed,
+            facts: &|address| providers.facts(address),
+            now: Timestamp::now(),
+        };
+        Ok(plan::make(input, options)?)
+    }
+
+    /// The line of the plan that brings what comes from `origin`.
+    pub(crate) fn place(&self, origin: Option<&str>) -> Option<Snippet> {
+        self.places.get(origin?).cloned()
+    }
+}
+
+/// How the world is looked at before a plan is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub parallelism: usize,
+    pub refresh: bool,
+}
+
+/// What the flags ask of the engine.
+pub(crate) fn options(selection: &Selection, refreshing: &Refreshing) -> plan::Options {
+    plan::Options {
+        mode: if refreshing.refresh_only {
+            Mode::RefreshOnly
+        } else {
+            Mode::Apply
+        },
+        targets: selection.target.clone(),
+        excludes: selection.exclude.clone(),
+        replace: selection.replace.iter().cloned().collect(),
+        destroy_data: false,
+    }
+}
+
+/// `.vvbill/<plan name>`, or the folder that the plan names.
+fn state_folder(spec: &Spec) -> Result<PathBuf, Error> {
+    match &spec.state.backend {
+        None => Ok(PathBuf::from(".vvbill").join(&*spec.metadata.name)),
+        Some(url) if url.contains("://") => Err(Error::new(format!("the state can't be kept in `{url}`"))
+            .because("this vvbill keeps a state in a folder only")
+            .hint("take `state.backend` out of the plan, or name a folder there")),
+        Some(folder) => Ok(PathBuf::from(folder)),
+    }
+}
+
+/// `local`, `aws`.
+fn target_name(spec: &Spec) -> &'static str {
+    match spec.target {
+        crate::spec::Target::Aws => "aws",
+        crate::spec::Target::Local => "local",
+    }
+}

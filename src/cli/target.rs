@@ -1,0 +1,84 @@
+//! The targets as the command line needs them: what a plan is there, and who makes it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::endpoints::Endpoints;
+use crate::provider::Providers;
+use crate::provider::local::{self, Machine};
+use crate::resource::Desired;
+use crate::spec::Spec;
+use crate::state::{Record, State};
+use crate::topology;
+
+/// A plan on its target.
+pub struct Platform {
+    /// What should exist.
+    pub desired: Vec<Desired>,
+    /// Who makes it.
+    pub providers: Providers,
+    /// Where to reach it, as the state knows.
+    pub endpoints: fn(&Spec, &State) -> Endpoints,
+    /// What a resource has on this machine.
+    pub trace: fn(&Record) -> Trace,
+}
+
+/// What a resource has on this machine, where it is a process of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The process, if it runs.
+    pub pid: Option<i32>,
+    /// The port that it listens on.
+    pub port: Option<u16>,
+    /// The files that it logs to.
+    pub logs: Vec<PathBuf>,
+}
+
+/// Why a plan can't be made real on its target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unsupported {
+    /// What can't be, and why.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The field of the plan that it is about.
+    pub origin: Option<String>,
+}
+
+/// Finds the target of a plan.
+pub type Targets = fn(&Spec) -> Result<Platform, Unsupported>;
+
+/// The targets that vvbill has.
+pub(crate) fn built_in(spec: &Spec) -> Result<Platform, Unsupported> {
+    let desired = topology::desired(spec).map_err(|error| Unsupported {
+        message: error.to_string(),
+        hint: Some(error.hint()),
+        origin: error.origin().map(str::to_owned),
+    })?;
+    let folder = std::env::current_dir().map_err(|why| Unsupported {
+        message: format!("the working folder can't be found: {why}"),
+        hint: Some("`-C DIR` names another".into()),
+        origin: None,
+    })?;
+    Ok(Platform {
+        desired,
+        providers: Providers::new(vec![Arc::new(local::provider(Machine::new(&folder)))]),
+        endpoints: topology::endpoints,
+        trace: trace_of_process,
+    })
+}
+
+/// Of a record of the local target; nothing of another's.
+fn trace_of_process(record: &Record) -> Trace {
+    if record.address.provider() != local::NAME {
+        return Trace::default();
+    }
+    let endpoint = record.outputs.get("endpoint").and_then(Value::as_str);
+    Trace {
+        pid: local::process(&record.id).map(|process| process.pid),
+        port: endpoint.and_then(|endpoint| endpoint.rsplit(':').next()?.parse().ok()),
+        logs: local::logs(&record.id),
+    }
+}
