@@ -78,6 +78,23 @@ impl Recorder {
         .await
     }
 
+    /// What was planned to be made anew because nothing was found of it any more: its record goes, as
+    /// after a deletion that had nothing left to do.
+    pub(super) async fn forget(&self, action: &Action) -> Result<(), StoreError> {
+        let known = self
+            .folding()
+            .state
+            .resources
+            .get(&action.address)
+            .map(|record| record.id.clone());
+        let Some(id) = known else { return Ok(()) };
+        let mut operation = self.operation(action, OperationVerb::Delete, Value::Null);
+        operation.id = Some(id);
+        let number = operation.number;
+        self.write(Entry::Begin(operation)).await;
+        self.end(number, Ending::Done { outputs: Value::Null }).await
+    }
+
     /// What is new of a resource that is kept: it takes no operation.
     pub(super) fn keep(&self, desired: &Desired, properties: Value) {
         let mut folding = self.folding();

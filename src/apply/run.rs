@@ -115,20 +115,10 @@ async fn record(session: &mut Session, works: bool, failed: Option<StoreError>) 
     failed.map_or(Ok(()), Err)
 }
 
-/// What was removed outside, and isn't asked for any more.
 fn forget_what_is_gone(state: &mut State, plan: &Plan) {
-    let asked_for: std::collections::HashSet<_> = plan.actions.iter().map(|action| &action.address).collect();
-    for drift in plan
-        .drift
-        .iter()
-        .filter(|drift| drift.gone && !asked_for.contains(&drift.address))
-    {
-        if let Some(id) = state
-            .resources
-            .get(&drift.address)
-            .map(|record| record.id.clone())
-        {
-            forget(state, &drift.address, &id);
+    for address in &plan.gone {
+        if let Some(id) = state.resources.get(address).map(|record| record.id.clone()) {
+            forget(state, address, &id);
         }
     }
 }

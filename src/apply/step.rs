@@ -104,6 +104,9 @@ impl<'a> Worker<'a> {
     }
 
     async fn create(&self, properties: Value) -> Result<Ended, Failed> {
+        if self.action.verb == Verb::Create && !self.run.stopping() {
+            self.recorder().forget(self.action).await?;
+        }
         let token = Uuid::new_v4().to_string();
         let mut operation = self
             .recorder()

@@ -89,6 +89,7 @@ pub fn make(input: Input<'_>, options: &Options) -> Result<Plan, PlanError> {
         mode: options.mode,
         actions: Vec::new(),
         drift: drift(state, &observed),
+        gone: gone(&observed, options.mode, &index),
         retained: Vec::new(),
         observations: observed
             .iter()
@@ -226,6 +227,14 @@ fn deletion(record: &Record, reason: Reason, before: Option<serde_json::Value>) 
         desired: None,
         create_first: false,
     }
+}
+
+fn gone(observed: &Observations, mode: Mode, index: &HashMap<Address, usize>) -> Vec<Address> {
+    let asked_for = |address: &Address| mode != Mode::RefreshOnly && index.contains_key(address);
+    let gone = observed
+        .iter()
+        .filter(|(address, found)| found.is_none() && !asked_for(address));
+    gone.map(|(address, _)| address.clone()).collect()
 }
 
 /// What is no longer as it was recorded. What is half done differs for a reason that is known.

@@ -38,6 +38,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// What changed outside since the state was written.
     pub drift: Vec<Drift>,
+    /// Recorded, not there any more, and not asked for: their records go.
+    pub gone: Vec<Address>,
     /// Data (and what it stands on) that is no longer asked for and stays nevertheless.
     pub retained: Vec<Retained>,
     /// A hash of what was observed, by address; a plan is stale when one no longer fits.
@@ -214,7 +216,8 @@ impl Plan {
 
     /// True where nothing is to be done: a second plan after an apply.
     pub fn is_empty(&self) -> bool {
-        self.changes().next().is_none() && (self.mode != Mode::RefreshOnly || self.drift.is_empty())
+        let learns = self.mode == Mode::RefreshOnly && !(self.drift.is_empty() && self.gone.is_empty());
+        self.changes().next().is_none() && !learns
     }
 
     /// Counts by verb.

@@ -58,10 +58,20 @@ pub fn platform(which: u32, count: usize) -> Vec<Desired> {
     all
 }
 
-/// Protects: an apply killed at any point is taken up by the next one: it converges, without a second
-/// copy and without an orphan; both when things are made and when they are changed, replaced and removed.
+/// Protects: an apply that makes things, killed at any point, is taken up by the next one: it converges,
+/// without a second copy and without an orphan.
 #[test]
-fn killed_at_every_point_the_next_apply_converges() {
+fn killed_at_every_point_while_things_are_made() {
+    kill_at_every_point(1, "crash::killed_at_every_point_while_things_are_made");
+}
+
+/// Protects: the same while things are changed, restarted, replaced in both orders, removed and added.
+#[test]
+fn killed_at_every_point_while_things_are_changed() {
+    kill_at_every_point(2, "crash::killed_at_every_point_while_things_are_changed");
+}
+
+fn kill_at_every_point(which: u32, test: &str) {
     if is_child() {
         return child();
     }
@@ -69,31 +79,28 @@ fn killed_at_every_point_the_next_apply_converges() {
         .enable_all()
         .build()
         .unwrap();
-    for which in [1, 2] {
-        let mut points = 0;
-        loop {
-            let rig = Rig::new(7);
-            if which == 2 {
-                runtime.block_on(rig.converge(&platform(1, 8), 1));
-            }
-            let killed = run_child(&rig, which, Some(points));
-            if !killed {
-                break;
-            }
-            assert!(!run_child(&rig, which, None), "nobody told it to die");
-            let rig = rig.reopen(7);
-            runtime.block_on(rig.judge(&platform(which, 8)));
-            points += 1;
+    let mut points = 0;
+    loop {
+        let rig = Rig::new(7);
+        if which == 2 {
+            runtime.block_on(rig.converge(&platform(1, 8), 1));
         }
-        println!("platform {which}: {points} points");
-        assert!(points > 60, "only {points} points to be killed at");
+        if !run_child(&rig, test, which, Some(points)) {
+            break;
+        }
+        assert!(!run_child(&rig, test, which, None), "nobody told it to die");
+        let rig = rig.reopen(7);
+        runtime.block_on(rig.judge(&platform(which, 8)));
+        points += 1;
     }
+    println!("{points} points");
+    assert!(points > 60, "only {points} points to be killed at");
 }
 
 /// True where it was killed; anything else than that or success is a failure.
-fn run_child(rig: &Rig, which: u32, kill_at: Option<usize>) -> bool {
+fn run_child(rig: &Rig, test: &str, which: u32, kill_at: Option<usize>) -> bool {
     let command = Command::new(std::env::current_exe().unwrap());
-    let mut command = child_command(command, "crash::killed_at_every_point_the_next_apply_converges");
+    let mut command = child_command(command, test);
     command
         .env("VVBILL_TEST_CHILD", rig.path())
         .env("VVBILL_TEST_PLATFORM", which.to_string())
