@@ -120,6 +120,7 @@ fn everything() -> Plan {
                 changes: Vec::new(),
             },
         ],
+        gone: vec![],
         retained: vec![
             Retained {
                 address: address("data_folder", "old"),
