@@ -1,7 +1,7 @@
 //! Arguments → the library → exit code: 0 done, 1 failed or different, 2 wrong usage.
 
 use clap::Parser;
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use vvbill_ingest::{
@@ -62,6 +62,7 @@ fn start_log(json: bool) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if json { log.json().init() } else { log.init() }
 }

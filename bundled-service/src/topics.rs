@@ -1,6 +1,9 @@
 //! Makes the topics, with the settings that the rest relies on.
 
-use crate::config;
+use crate::{
+    config,
+    log_identity::{LogIdentity, LogIdentityError},
+};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -16,6 +19,10 @@ pub enum TopicError {
     Kafka(#[from] KafkaError),
     #[error("topic {topic} can't be made: {code}")]
     Refused { topic: String, code: RDKafkaErrorCode },
+    #[error(transparent)]
+    Identity(#[from] LogIdentityError),
+    #[error("the brokers were not asked: {0}")]
+    Unknown(String),
 }
 
 /// Makes the events topic and the dead-letter topic where they are missing; leaves what is there.
@@ -48,5 +55,18 @@ pub async fn create(settings: &config::Migrate) -> Result<(), TopicError> {
             Err((topic, code)) => return Err(TopicError::Refused { topic, code }),
         }
     }
+    for topic in [&settings.kafka.topic, &settings.kafka.dead_letter_topic] {
+        wait_until_known(&settings.kafka.kafka_brokers, topic).await?;
+    }
     Ok(())
+}
+
+/// A broker may hear of a topic a moment after another has made it.
+async fn wait_until_known(brokers: &str, topic: &str) -> Result<(), TopicError> {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let asked = tokio::task::spawn_blocking(move || LogIdentity::fetch(&brokers, &topic)).await;
+    match asked {
+        Ok(found) => Ok(found.map(|_| ())?),
+        Err(panicked) => Err(TopicError::Unknown(panicked.to_string())),
+    }
 }

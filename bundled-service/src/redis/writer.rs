@@ -123,7 +123,7 @@ impl Writer {
         }
         let generation = live.generations[self.shard.index()];
         let deltas = pack::deltas(batch);
-        let packed = deltas.iter().map(|(_, text)| text.len() + 64).sum::<usize>();
+        let packed = deltas.values().map(|text| text.len() + 64).sum::<usize>();
         let mut call = STORE.key(generation_key(self.shard.index()));
         call.arg(generation)
             .arg(prefix(self.shard.index(), generation))

@@ -128,10 +128,7 @@ impl Assignment {
     /// Claims a partition on every shard, trying as long as it takes.
     fn take(&self, consumer: &BaseConsumer<Self>, number: i32) -> Result<Partition, String> {
         let shared = &self.shared;
-        shared.require_same_log()?;
-        let (oldest, _) = consumer
-            .fetch_watermarks(&shared.log.topic, number, WATERMARK_TIMEOUT)
-            .map_err(|error| format!("the oldest offset of partition {number}: {error}"))?;
+        let oldest = self.oldest(consumer, number)?;
         let claims = shared.runtime.block_on(self.claim(number, oldest))?;
         let cancel = CancellationToken::new();
         let mut tracks = Vec::with_capacity(claims.len());
@@ -142,6 +139,31 @@ impl Assignment {
             tracks.push(self.track(number, shard, claim, &cancel));
         }
         Ok(Partition::new(number, Arc::clone(shared), tracks, cancel))
+    }
+
+    /// Kafka's oldest offset of a partition of the very log that this worker started with. A broker
+    /// that is away is waited for.
+    fn oldest(&self, consumer: &BaseConsumer<Self>, number: i32) -> Result<i64, String> {
+        let topic = &self.shared.log.topic;
+        loop {
+            let bounds = match LogIdentity::fetch(&self.shared.brokers, topic) {
+                Ok(found) => {
+                    self.shared.require_same(&found)?;
+                    consumer
+                        .fetch_watermarks(topic, number, WATERMARK_TIMEOUT)
+                        .map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            match bounds {
+                Ok((oldest, _)) => return Ok(oldest),
+                Err(error) if self.shared.stop.is_cancelled() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(error, number, "the partition can't be taken yet");
+                    std::thread::sleep(RETRY_PAUSE);
+                }
+            }
+        }
     }
 
     async fn claim(&self, number: i32, oldest: i64) -> Result<Vec<Claim>, String> {
@@ -198,9 +220,8 @@ impl Assignment {
 
 impl Shared {
     /// Stops a worker whose topic was deleted and made anew beneath it.
-    pub(super) fn require_same_log(&self) -> Result<(), String> {
-        let found = LogIdentity::fetch(&self.brokers, &self.log.topic).map_err(|error| error.to_string())?;
-        if found == *self.log {
+    pub(super) fn require_same(&self, found: &LogIdentity) -> Result<(), String> {
+        if *found == *self.log {
             return Ok(());
         }
         Err(format!(

@@ -6,6 +6,7 @@ use super::{
     partition::Partition,
     recent::Recent,
 };
+use crate::log_identity::LogIdentity;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
@@ -110,7 +111,7 @@ impl Consumer {
                         partition.take(&message, &mut self.recent);
                     }
                 }
-                Some(Err(error)) => return passing(error),
+                Some(Err(error)) => return passing(&self.shared, &error),
             }
             wait = Duration::ZERO;
         }
@@ -258,12 +259,17 @@ fn text(error: KafkaError) -> String {
 }
 
 /// Errors that librdkafka recovers from by itself are noted, the others end the worker.
-fn passing(error: KafkaError) -> Result<(), String> {
+fn passing(shared: &Shared, error: &KafkaError) -> Result<(), String> {
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Err(format!(
-            "Kafka does not have the offset that is needed next ({error}): records are gone, or the \
-             topic is another one"
-        )),
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+            if let Ok(found) = LogIdentity::fetch(&shared.brokers, &shared.log.topic) {
+                shared.require_same(&found)?;
+            }
+            Err(format!(
+                "Kafka does not have the offset that is needed next ({error}): records are gone that \
+                 some shard still needs"
+            ))
+        }
         Some(RDKafkaErrorCode::Fatal) => Err(error.to_string()),
         _ => {
             tracing::warn!(%error, "Kafka");

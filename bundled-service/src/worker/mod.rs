@@ -76,7 +76,7 @@ enum Trouble {
     Stop(String),
 }
 
-const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`; then what was read is committed.
 pub async fn run(settings: Settings, parts: Parts, stop: CancellationToken) -> Result<(), WorkerError> {
@@ -142,9 +142,8 @@ async fn watch_log(shared: Arc<Shared>) -> Result<(), String> {
         let asked = tokio::task::spawn_blocking(move || LogIdentity::fetch(&brokers, &log.topic));
         // A broker that is away is Kafka's own affair; another answer is ours.
         if let Ok(Ok(found)) = asked.await
-            && found != *shared.log
+            && let Err(why) = shared.require_same(&found)
         {
-            let why = format!("topic {} was deleted and made anew", shared.log.topic);
             tracing::error!(why, "stopping");
             shared.stop.cancel();
             return Err(why);

@@ -12,10 +12,12 @@ use rdkafka::{
 };
 use std::{
     collections::VecDeque,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Once, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
+
+static WARN_OF_CREATE_TIME: Once = Once::new();
 
 /// A partition and its lanes, one a shard. Dropping it cancels what is under way.
 pub(super) struct Partition {
@@ -117,7 +119,16 @@ impl Partition {
         }
         let payload = message.payload().unwrap_or_default();
         let timestamp_ms = match message.timestamp() {
-            KafkaTimestamp::LogAppendTime(ms) | KafkaTimestamp::CreateTime(ms) => ms,
+            KafkaTimestamp::LogAppendTime(ms) => ms,
+            KafkaTimestamp::CreateTime(ms) => {
+                WARN_OF_CREATE_TIME.call_once(|| {
+                    tracing::warn!(
+                        "the topic's timestamps are the producers' own: set \
+                         message.timestamp.type=LogAppendTime, or they decide what is too late"
+                    );
+                });
+                ms
+            }
             KafkaTimestamp::NotAvailable => 0,
         };
         self.cut(offset);

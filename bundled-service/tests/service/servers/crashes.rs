@@ -90,3 +90,57 @@ fn a_killed_broker_comes_back() {
     assert_eq!(world.ledger(), (generator.distinct, generator.total()));
     world.assert_reconciled();
 }
+
+/// Postgres ends connections under load, in the middle of transactions and at their COMMIT: what is
+/// unknown is found out.
+#[test]
+fn cut_connections_lose_and_double_nothing() {
+    let world = World::new("cut");
+    let mut generator = Generator::new("cut", 200);
+    let mut worker = world.start_worker();
+    let databases = [world.database(0), world.database(1)];
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
+               where application_name = 'vvbill-ingest' and datname = current_database()";
+    let mut ended = 0;
+    for _ in 0..20 {
+        world.send(&generator.batch(300, 40));
+        thread::sleep(Duration::from_millis(generator.pause_ms(0..80)));
+        ended += databases
+            .iter()
+            .map(|database| database.query(cut).len())
+            .sum::<usize>();
+    }
+    assert!(ended > 20, "{ended} connections were cut");
+    world.wait_until_durable(60);
+    worker.assert_alive();
+    assert_eq!(world.ledger(), (generator.distinct, generator.total()));
+    world.assert_reconciled();
+}
+
+/// A topic that is deleted and made anew has offsets of its own: a running worker stops and says
+/// why, and a new one refuses to start.
+#[test]
+fn a_topic_made_anew_stops_the_worker() {
+    let world = World::new("anew");
+    let mut generator = Generator::new("anew", 50);
+    let mut worker = world.start_worker();
+    world.send(&generator.batch(500, 40));
+    world.wait_until_durable(60);
+    let before = world.ledger();
+    world.make_topic_anew();
+    world.send(&generator.batch(2_000, 40));
+    assert!(!worker.wait(30).success());
+    assert!(
+        worker.log_text().contains("another log now"),
+        "{}",
+        worker.log_text()
+    );
+    let mut second = world.start_worker();
+    assert!(!second.wait(30).success());
+    assert!(
+        second.log_text().contains("has offsets of its own"),
+        "{}",
+        second.log_text()
+    );
+    assert_eq!(world.ledger(), before, "nothing was taken from the new topic");
+}

@@ -1,6 +1,6 @@
 //! Redis is disposable: usage is right while it is there, while it is away, and after it was emptied.
 
-use crate::support::{events::Generator, eventually, world::World};
+use crate::support::{events::Generator, eventually, redis::Sentinels, world::World};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use vvbill_ingest::{
     config::{Cli, Command, Run},
@@ -67,6 +67,7 @@ fn settings(world: &World) -> Run {
             "VVBILL_INGEST_TOPIC" => "--topic",
             "VVBILL_INGEST_SHARDS" => "--shard",
             "VVBILL_INGEST_REDIS" => "--redis",
+            "VVBILL_INGEST_REDIS_MODE" => "--redis-mode",
             _ => continue,
         };
         arguments.extend([flag.to_owned(), value]);
@@ -177,4 +178,40 @@ fn a_killed_worker_leaves_no_wrong_usage() {
     world.wait_until_durable(30);
     assert_eq!(reader.read(&generator).0, generator.by_account);
     worker.assert_alive();
+}
+
+/// The master is killed and a Sentinel's replica takes over: ingest goes on, the generation is
+/// raised on the new master, and usage is right.
+#[test]
+fn usage_is_right_after_a_failover() {
+    let mut world = World::new("failover");
+    world.sentinels = Some(Sentinels::watch(&world.redis));
+    let mut generator = Generator::new("failover", 40);
+    let mut worker = world.start_worker();
+    let reader = Reader::start(&world);
+    world.send(&generator.batch(2_000, 50));
+    reader.wait_until_right(&generator, 30);
+    let before: i64 = world.redis.ask(&["GET", "vv:{s0}:generation"]).unwrap();
+    world.redis.kill();
+    world.send(&generator.batch(3_000, 50));
+    reader.wait_until_right(&generator, 30);
+    let replica = &world.sentinels.as_ref().unwrap().replica;
+    let after = eventually("the generation is raised on the new master", 30, || {
+        let role: Vec<redis::Value> = replica.ask(&["ROLE"]).ok()?;
+        let after: i64 = replica.ask(&["GET", "vv:{s0}:generation"]).ok()?;
+        (role[0] == redis::Value::BulkString(b"master".to_vec()) && after > before).then_some(after)
+    });
+    world.send(&generator.batch(2_000, 50));
+    eventually("the new master answers alone", 30, || {
+        let (found, from_redis) = reader.read(&generator);
+        (found == generator.by_account && from_redis).then_some(())
+    });
+    let old: Vec<String> = replica.ask(&["KEYS", &format!("vv:{{s0}}:{before}:*")]).unwrap();
+    assert!(
+        old.is_empty(),
+        "keys of generation {before} are left beside {after}: {old:?}"
+    );
+    worker.assert_alive();
+    world.wait_until_durable(30);
+    assert_eq!(world.ledger(), (generator.distinct, generator.total()));
 }

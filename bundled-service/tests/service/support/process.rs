@@ -36,14 +36,14 @@ pub(crate) enum User {
     Unprivileged,
 }
 
-/// `setpriv` ties the process to us and, when we are root, drops that.
+/// `setpriv` ties the process to us. When we are root and the server must not be, an outer one drops
+/// that first: the tie would not outlive a change of user.
 pub(crate) fn command(user: User, program: &str) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]);
     if user == User::Unprivileged && rustix::process::geteuid().is_root() {
-        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]);
+        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--", "setpriv"]);
     }
-    command.arg("--").arg(program);
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
 }
 

@@ -55,10 +55,76 @@ impl Redis {
         format!("127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Comes back empty.
     pub(crate) fn restart(&mut self) {
         self.process.kill();
         self.process = Self::launch(&self.folder, self.port);
         self.wait_until_ready();
+    }
+}
+
+/// A replica of a Redis, and three Sentinels that watch over both.
+pub(crate) struct Sentinels {
+    pub(crate) replica: Redis,
+    sentinels: Vec<(Process, u16)>,
+    _folder: tempfile::TempDir,
+}
+
+impl Sentinels {
+    pub(crate) fn watch(master: &Redis) -> Self {
+        let replica = Redis::start();
+        let port = master.port.to_string();
+        let _: String = replica.ask(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("vvbill-sentinel-")
+            .tempdir()
+            .unwrap();
+        let sentinels = (0..3)
+            .map(|number| Self::launch(&folder, number, master.port))
+            .collect();
+        let watching = Self {
+            replica,
+            sentinels,
+            _folder: folder,
+        };
+        eventually("the Sentinels know the replica and each other", 30, || {
+            let text: String = watching.ask(&["SENTINEL", "CKQUORUM", "mymaster"])?;
+            let info: String = watching.ask(&["INFO", "sentinel"])?;
+            (text.starts_with("OK 3") && info.contains("slaves=1")).then_some(())
+        });
+        watching
+    }
+
+    fn launch(folder: &tempfile::TempDir, number: usize, master: u16) -> (Process, u16) {
+        let port = free_port();
+        let path = folder.path().join(format!("sentinel-{number}.conf"));
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor mymaster 127.0.0.1 {master} 2\n\
+             sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n",
+            folder.path().display()
+        );
+        std::fs::write(&path, settings).unwrap();
+        let mut server = command(User::Same, "redis-sentinel");
+        server.arg(&path);
+        let log = folder.path().join(format!("sentinel-{number}.log"));
+        (Process::start("Sentinel", server, &log), port)
+    }
+
+    fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> Option<T> {
+        let client = redis::Client::open(("127.0.0.1", self.sentinels[0].1)).ok()?;
+        let mut command = redis::cmd(words[0]);
+        for word in &words[1..] {
+            command.arg(word);
+        }
+        command.query(&mut client.get_connection().ok()?).ok()
+    }
+
+    pub(crate) fn addresses(&self) -> String {
+        let addresses = self.sentinels.iter().map(|(_, port)| format!("127.0.0.1:{port}"));
+        addresses.collect::<Vec<_>>().join(",")
     }
 }

@@ -6,17 +6,18 @@ use super::{
     eventually, free_port,
     postgres::Database,
     process::{Process, User, command},
-    redis::Redis,
+    redis::{Redis, Sentinels},
 };
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
 };
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     process::{Command, Output},
     sync::{
         Arc,
@@ -32,6 +33,8 @@ const PARTITIONS: i32 = 4;
 pub(crate) struct World {
     pub(crate) platform: Arc<Platform>,
     pub(crate) redis: Redis,
+    /// Where Redis runs under Sentinels, which then say where it is.
+    pub(crate) sentinels: Option<Sentinels>,
     pub(crate) name: String,
     folder: tempfile::TempDir,
     workers: AtomicU32,
@@ -54,6 +57,7 @@ impl World {
         let world = Self {
             platform,
             redis: Redis::start(),
+            sentinels: None,
             name,
             folder,
             workers: AtomicU32::new(0),
@@ -89,13 +93,18 @@ impl World {
     /// The settings of this world, as variables.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let shards = self.platform.shards.iter().map(|shard| shard.dsn(&self.name));
+        let (mode, redis) = match &self.sentinels {
+            Some(sentinels) => ("sentinel", sentinels.addresses()),
+            None => ("primary-endpoint", self.redis.address()),
+        };
         vec![
             ("VVBILL_INGEST_KAFKA_BROKERS", self.brokers()),
             ("VVBILL_INGEST_TOPIC", self.name.clone()),
             ("VVBILL_INGEST_DEAD_LETTER_TOPIC", self.dead_topic()),
             ("VVBILL_INGEST_GROUP", self.name.clone()),
             ("VVBILL_INGEST_SHARDS", shards.collect::<Vec<_>>().join(";")),
-            ("VVBILL_INGEST_REDIS", self.redis.address()),
+            ("VVBILL_INGEST_REDIS_MODE", mode.to_owned()),
+            ("VVBILL_INGEST_REDIS", redis),
             ("VVBILL_INGEST_SESSION_TIMEOUT_MS", "3000".to_owned()),
             ("VVBILL_INGEST_IDLE_INTERVAL_MS", "500".to_owned()),
         ]
@@ -123,10 +132,6 @@ impl World {
         service.env("VVBILL_INGEST_LISTEN", format!("127.0.0.1:{port}"));
         let log = self.folder.path().join(format!("service-{number}.log"));
         (Process::start(&format!("service {number}"), service, &log), port)
-    }
-
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
     }
 
     /// Sends records to Kafka, each acknowledged.
@@ -157,6 +162,26 @@ impl World {
             }
         }
         producer.flush(Duration::from_secs(60)).unwrap();
+    }
+
+    /// Deletes the events topic and makes one of the same name.
+    pub(crate) fn make_topic_anew(&self) {
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+            .set("bootstrap.servers", self.brokers())
+            .create()
+            .unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let options = AdminOptions::new();
+        runtime
+            .block_on(admin.delete_topics(&[&self.name], &options))
+            .unwrap()[0]
+            .as_ref()
+            .unwrap();
+        eventually("the topic is made anew", 20, || {
+            let topic = NewTopic::new(&self.name, PARTITIONS, TopicReplication::Fixed(1));
+            let made = runtime.block_on(admin.create_topics(&[topic], &options)).unwrap();
+            made[0].is_ok().then_some(())
+        });
     }
 
     fn consumer(&self) -> BaseConsumer {
