@@ -41,7 +41,15 @@ pub(crate) enum User {
 pub(crate) fn command(user: User, program: &str) -> Command {
     let mut command = Command::new("setpriv");
     if user == User::Unprivileged && rustix::process::geteuid().is_root() {
-        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--", "setpriv"]);
+        command.args([
+            "--reuid",
+            "nobody",
+            "--regid",
+            "nogroup",
+            "--clear-groups",
+            "--",
+            "setpriv",
+        ]);
     }
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command

@@ -18,6 +18,7 @@ use rdkafka::{
 };
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     process::{Command, Output},
     sync::{
         Arc,
@@ -132,6 +133,11 @@ impl World {
         service.env("VVBILL_INGEST_LISTEN", format!("127.0.0.1:{port}"));
         let log = self.folder.path().join(format!("service-{number}.log"));
         (Process::start(&format!("service {number}"), service, &log), port)
+    }
+
+    /// A path in this world's own folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Sends records to Kafka, each acknowledged.
