@@ -38,7 +38,7 @@ pub struct Aurora {
     /// Password of the administrator. Default `managed`.
     #[serde(default = "managed")]
     pub master_password: SecretReference,
-    /// Port of the first shard; local shards count up from it. Default 5432.
+    /// Port of each shard. On the local target `local.ports` and `local.port_base` decide. Default 5432.
     #[serde(default = "default_port")]
     pub port: Port,
     /// How storage is billed: `aurora` (I/O paid by request) or `aurora-iopt1` (I/O included, instances 30 % dearer).

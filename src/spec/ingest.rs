@@ -19,9 +19,9 @@ pub struct Ingest {
     /// Processes or pods that move events from Kafka to the shards. Default 2.
     #[schemars(range(min = 1, max = 1000))]
     pub worker_replicas: u32,
-    /// Port of the HTTP API; local ones count up from it. Default 8000.
+    /// Port of the HTTP API. On the local target `local.ports` and `local.port_base` decide. Default 8000.
     pub port: Port,
-    /// Port of the workers' metrics; local ones count up from it. Default 8100.
+    /// Port of the workers' metrics. On the local target `local.ports` and `local.port_base` decide. Default 8100.
     pub metrics_port: Port,
     /// Topic of accepted events. Default `billing-events`.
     pub topic: String,

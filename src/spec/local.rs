@@ -16,10 +16,11 @@ pub struct Local {
     pub folder: Option<String>,
     /// Address that every process binds; loopback only. Default 127.0.0.1.
     pub bind: LoopbackAddress,
-    /// First of the ports that are given out in order to what names none: 64 are kept. Default 19000.
+    /// First of 64 ports for the processes that `ports` doesn't name: eight each for brokers, controllers, Redis,
+    /// Sentinels, shards, APIs, workers and Prometheus. Default 19000.
     pub port_base: Port,
-    /// Ports by process, such as `kafka-1`, `redis-2`, `sentinel-1`, `shard-0`, `ingest-api-1`; they win over
-    /// all others.
+    /// Ports by process: `kafka-1`, `kafka-controller-1`, `kafka-jmx-1`, `redis-1`, `sentinel-1`, `shard-0`,
+    /// `ingest-api-1`, `ingest-worker-1`, `prometheus`.
     #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub ports: BTreeMap<String, Port>,
     /// Programs by name (`java`, `redis-server`, `redis-sentinel`, `postgres`, `initdb`, `prometheus`,

@@ -17,7 +17,7 @@ pub struct Monitoring {
     pub retention: Duration,
     /// Volume on Kubernetes. Default 50GiB.
     pub storage: Bytes,
-    /// Default 9090.
+    /// Port of Prometheus. On the local target `local.ports` and `local.port_base` decide. Default 9090.
     pub port: Port,
     /// Dashboards for Grafana. Default true.
     pub dashboards: bool,

@@ -18,7 +18,7 @@ pub struct Buffer {
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 20))]
     pub replicas: u32,
-    /// Port of the master; local replicas count up from it. Default 6379.
+    /// Port of master and replicas. On the local target `local.ports` and `local.port_base` decide. Default 6379.
     #[serde(default = "default_port")]
     pub port: Port,
     /// Who elects a new master. Unset: nobody.
@@ -116,7 +116,7 @@ pub struct Sentinel {
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 15))]
     pub count: u32,
-    /// Port of the first; local ones count up from it. Default 26379.
+    /// Port of each. On the local target `local.ports` and `local.port_base` decide. Default 26379.
     #[serde(default = "default_sentinel_port")]
     pub port: Port,
     /// What the master is called. Default `mymaster`.
