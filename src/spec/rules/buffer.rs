@@ -111,12 +111,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "VV409",
         severity: Severity::Error,
-        title: "a setting lies outside what Redis accepts",
+        title: "the buffer's memory has no bound",
         applies: Applies::Everywhere,
-        about: "Redis keeps `hz` between 1 and 500 and refuses to start with no database, or with no memory for data.",
+        about: "Redis takes `maxmemory 0` as no bound at all: it grows until the kernel ends it, and what it held is \
+                gone at once instead of being refused in time.",
         source: CONFIGURATION,
-        remedy: "Choose a value that is accepted.",
-        check: setting_is_out_of_bounds,
+        remedy: "Set `buffer.maxmemory`.",
+        check: memory_is_unbounded,
     },
     Rule {
         code: "VV410",
@@ -314,25 +315,11 @@ fn sentinels_are_nervous(spec: &Spec, _: &Context, found: &mut Breaches) {
     }
 }
 
-fn setting_is_out_of_bounds(spec: &Spec, _: &Context, found: &mut Breaches) {
+fn memory_is_unbounded(spec: &Spec, _: &Context, found: &mut Breaches) {
     let Some(buffer) = &spec.buffer else { return };
-    if !(1..=500).contains(&buffer.hz) {
-        let fix = format!("set buffer.hz: {}", buffer.hz.clamp(1, 500));
-        found.add(&["buffer.hz"], format!("{} is not 1 to 500", buffer.hz), fix);
-    }
-    if buffer.databases == 0 {
-        found.add(
-            &["buffer.databases"],
-            "Redis needs at least one database",
-            "set buffer.databases: 16",
-        );
-    }
     if buffer.maxmemory.as_bytes() == 0 {
-        found.add(
-            &["buffer.maxmemory"],
-            "0 means no bound, and the node's memory is one",
-            "set buffer.maxmemory: 1GiB",
-        );
+        let why = "0 means no bound, until the node's memory is used up and the kernel ends Redis";
+        found.add(&["buffer.maxmemory"], why, "set buffer.maxmemory: 1GiB");
     }
 }
 

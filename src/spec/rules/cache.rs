@@ -6,6 +6,9 @@ use crate::spec::{Cache, CacheEngine, Durability, Duration, SecretReference, Spe
 
 const GROUP: &str = "Amazon ElastiCache API reference, CreateReplicationGroup";
 
+/// Nodes of a replication group, without a raised quota.
+const MOST_NODES: u32 = 90;
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "VV430",
@@ -87,8 +90,8 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Error,
         title: "a setting lies outside what ElastiCache accepts",
         applies: Applies::OnAws,
-        about: "Without cluster mode there are 1 to 6 nodes; with it 1 to 500 shards of at most 5 replicas, 90 nodes \
-                without a raised quota. Snapshots are kept for 0 to 35 days and taken in a window of at least an hour.",
+        about: "A replication group has at most 90 nodes without a raised quota. Snapshots are kept for 0 to 35 days and \
+                taken in a window of at least an hour.",
         source: GROUP,
         remedy: "Choose a value that is accepted.",
         check: setting_is_out_of_bounds,
@@ -278,35 +281,17 @@ fn failover_is_impossible(spec: &Spec, _: &Context, found: &mut Breaches) {
 
 fn setting_is_out_of_bounds(spec: &Spec, _: &Context, found: &mut Breaches) {
     let Some(store) = &spec.cache else { return };
-    match store.cluster_mode {
-        None if !(1..=6).contains(&store.nodes) => {
-            let why = format!("{} nodes are not 1 to 6", store.nodes);
-            found.add(
-                &["cache.nodes"],
-                why,
-                format!("set cache.nodes: {}", store.nodes.clamp(1, 6)),
+    if let Some(mode) = store.cluster_mode {
+        let total = mode.shards.saturating_mul(1 + mode.replicas_per_shard);
+        if total > MOST_NODES {
+            let why = format!(
+                "{} shards make {total} nodes; {MOST_NODES} are accepted",
+                mode.shards
             );
+            let most = MOST_NODES / (1 + mode.replicas_per_shard);
+            let path = "cache.cluster_mode.shards";
+            found.add(&[path], why, format!("set {path}: {most} or less"));
         }
-        Some(mode) => {
-            let total = mode.shards.saturating_mul(1 + mode.replicas_per_shard);
-            if mode.replicas_per_shard > 5 {
-                let why = format!("{} replicas a shard are more than 5", mode.replicas_per_shard);
-                found.add(
-                    &["cache.cluster_mode.replicas_per_shard"],
-                    why,
-                    "set cache.cluster_mode.replicas_per_shard: 5",
-                );
-            } else if !(1..=90).contains(&total) {
-                let why = format!("{} shards make {total} nodes; 1 to 90 are accepted", mode.shards);
-                let most = 90 / (1 + mode.replicas_per_shard);
-                found.add(
-                    &["cache.cluster_mode.shards"],
-                    why,
-                    format!("set cache.cluster_mode.shards: {most} or less"),
-                );
-            }
-        }
-        None => {}
     }
     if store.snapshot_retention > Duration::from_secs(35 * 86_400) {
         let why = format!("{} is more than 35 days", store.snapshot_retention);

@@ -58,8 +58,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Error,
         title: "a setting lies outside what Aurora accepts",
         applies: Applies::OnAws,
-        about: "The API refuses values outside its bounds: backups are kept 1 to 35 days, a cluster has at most 15 \
-                readers, enhanced monitoring runs every 0, 1, 5, 10, 15, 30 or 60 seconds, a backup window is at \
+        about: "The API refuses values outside its bounds: backups are kept 1 to 35 days, enhanced monitoring runs every 0, 1, 5, 10, 15, 30 or 60 seconds, a backup window is at \
                 least 30 minutes long, Performance Insights are kept 7 days, a multiple of 31 up to 713, or 731.",
         source: "Amazon RDS API reference, CreateDBCluster and CreateDBInstance",
         remedy: "Choose a value that is accepted.",
@@ -262,17 +261,6 @@ fn setting_is_out_of_bounds(spec: &Spec, _: &Context, found: &mut Breaches) {
             &["aurora.backup_retention"],
             format!("{retention} is not 1 to 35 whole days"),
             fix,
-        );
-    }
-    if aurora.replicas_per_shard > 15 {
-        let why = format!(
-            "a cluster has at most 15 readers, not {}",
-            aurora.replicas_per_shard
-        );
-        found.add(
-            &["aurora.replicas_per_shard"],
-            why,
-            "set aurora.replicas_per_shard: 15, and more aurora.shards",
         );
     }
     let interval = aurora.monitoring_interval;

@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Error,
         title: "a health check lies outside what Route 53 accepts",
         applies: Applies::OnAws,
-        about: "Route 53 checks every 10 or 30 seconds, and counts 1 to 10 failures.",
+        about: "Route 53 checks every 10 or 30 seconds.",
         source: "Amazon Route 53 API reference, HealthCheckConfig",
         remedy: "Choose values that are accepted.",
         check: health_check_is_refused,
@@ -180,14 +180,6 @@ fn health_check_is_refused(spec: &Spec, _: &Context, found: &mut Breaches) {
                 &[&format!("{path}.interval")],
                 why,
                 format!("set {path}.interval: 10s"),
-            );
-        }
-        if !(1..=10).contains(&check.failure_threshold) {
-            let why = format!("{} is not 1 to 10", check.failure_threshold);
-            found.add(
-                &[&format!("{path}.failure_threshold")],
-                why,
-                format!("set {path}.failure_threshold: 3"),
             );
         }
     }

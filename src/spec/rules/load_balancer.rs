@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Error,
         title: "a health check lies outside what AWS accepts",
         applies: Applies::OnAws,
-        about: "A check runs every 5 to 300 s, waits 2 to 120 s and less than the interval, and counts 2 to 10 times.",
+        about: "A check runs every 5 to 300 s, waits 2 to 120 s and less than the interval.",
         source: HEALTH,
         remedy: "Choose values that are accepted.",
         check: health_check_is_refused,
@@ -207,17 +207,6 @@ fn health_check_is_refused(spec: &Spec, _: &Context, found: &mut Breaches) {
                 why,
                 fix,
             );
-        }
-        let thresholds = [
-            ("healthy", check.healthy_threshold),
-            ("unhealthy", check.unhealthy_threshold),
-        ];
-        for (kind, threshold) in thresholds {
-            if !(2..=10).contains(&threshold) {
-                let path = format!("{path}.{kind}_threshold");
-                let fix = format!("set {path}: {}", threshold.clamp(2, 10));
-                found.add(&[&path], format!("{threshold} is not 2 to 10"), fix);
-            }
         }
     }
 }

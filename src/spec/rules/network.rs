@@ -5,7 +5,7 @@ use crate::spec::{Nat, Network, Spec};
 
 const SUBNETS: &str = "Amazon VPC user guide, \"VPC CIDR blocks\" and \"Subnets for your VPC\"";
 
-/// A VPC takes blocks of these prefixes, a subnet too.
+/// A VPC takes blocks of these prefixes.
 const PREFIXES: std::ops::RangeInclusive<u8> = 16..=28;
 
 pub(super) const RULES: &[Rule] = &[
@@ -14,8 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Error,
         title: "AWS takes no network of that size",
         applies: Applies::OnAws,
-        about: "A VPC and each of its subnets have a prefix of 16 to 28: at most 65,536 addresses, at least 16, of \
-                which AWS keeps five a subnet.",
+        about: "A VPC's block has a prefix of 16 to 28: at most 65,536 addresses, at least 16.",
         source: SUBNETS,
         remedy: "Choose a prefix between 16 and 28.",
         check: size_is_refused,
@@ -133,18 +132,11 @@ fn size_is_refused(spec: &Spec, _: &Context, found: &mut Breaches) {
             );
         }
     }
-    if !PREFIXES.contains(&network.subnet_prefix) {
-        let why = format!("/{} is not between /16 and /28", network.subnet_prefix);
-        found.add(&["network.subnet_prefix"], why, "set network.subnet_prefix: 20");
-    }
 }
 
 fn subnets_do_not_fit(spec: &Spec, _: &Context, found: &mut Breaches) {
     let Some(network) = &spec.network else { return };
     let zones = zone_count(network);
-    if !PREFIXES.contains(&network.subnet_prefix) || !PREFIXES.contains(&network.cidr.prefix) {
-        return;
-    }
     let wanted = 2 * zones * (1 << (32 - u32::from(network.subnet_prefix)));
     if wanted > network.cidr.addresses() {
         let why = format!(
@@ -305,9 +297,6 @@ fn addresses_are_too_few(spec: &Spec, _: &Context, found: &mut Breaches) {
     let (Some(network), Some(cluster)) = (&spec.network, &spec.eks) else {
         return;
     };
-    if !PREFIXES.contains(&network.subnet_prefix) {
-        return;
-    }
     let pods: u64 = cluster
         .node_groups
         .values()
