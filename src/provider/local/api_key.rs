@@ -55,6 +55,7 @@ impl ApiKey {
 impl Resource for ApiKey {
     const KIND: &'static str = "api_key";
     const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["reference", "key_file"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
     type Outputs = Outputs;

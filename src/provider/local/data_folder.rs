@@ -30,6 +30,7 @@ pub struct Outputs {
 impl Resource for DataFolder {
     const KIND: &'static str = "data_folder";
     const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["path"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
     type Outputs = Outputs;

@@ -132,7 +132,8 @@ pub(super) fn runnable(
 
 impl Server for IngestProcess {
     const KIND: &'static str = "ingest_process";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "host", "port"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["url", "endpoint"];
     /// The service's own stop takes at most 30 s.
     const STOP: Stop = Stop {
         signal: Signal::TERM,

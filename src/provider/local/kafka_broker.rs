@@ -108,7 +108,8 @@ impl KafkaBroker {
 
 impl Server for KafkaBroker {
     const KIND: &'static str = "kafka_broker";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "node_id"];
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "host", "port", "node_id"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["endpoint"];
     /// A broker that has lost its quorum would wait minutes for it; its log stands a kill.
     const STOP: Stop = Stop {
         signal: Signal::TERM,

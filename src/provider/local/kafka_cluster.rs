@@ -52,6 +52,7 @@ fn identity(home: &Path) -> Option<String> {
 impl Resource for KafkaCluster {
     const KIND: &'static str = "kafka_cluster";
     const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["cluster_id"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
     type Outputs = Outputs;

@@ -165,6 +165,7 @@ fn brokers_run(home: &Path) -> bool {
 impl Resource for KafkaTopic {
     const KIND: &'static str = "kafka_topic";
     const REPLACE_ON: &'static [&'static str] = &["name", "folder", "cluster_id", "replication_factor"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["name"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
     type Outputs = Outputs;

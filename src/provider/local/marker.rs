@@ -105,14 +105,6 @@ pub(super) fn carriers(variable: &str, prefix: &Path) -> Vec<(PathBuf, Process)>
         .collect()
 }
 
-/// Seconds that the process has been running.
-pub(super) fn age_seconds(process: &Process) -> Option<u64> {
-    let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
-    let ticks = rustix::param::clock_ticks_per_second();
-    Some((uptime as u64).saturating_sub(process.started_ticks / ticks))
-}
-
 fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|text| text.trim().to_string())

@@ -6,6 +6,7 @@
 
 mod api_key;
 mod data_folder;
+mod doctor;
 mod http;
 mod ingest_migration;
 mod ingest_process;
@@ -31,6 +32,7 @@ mod template;
 
 pub use api_key::ApiKey;
 pub use data_folder::DataFolder;
+pub use doctor::{Check, Problem, doctor};
 pub use ingest_migration::IngestMigration;
 pub use ingest_process::{Backends, IngestProcess};
 pub use kafka_broker::KafkaBroker;

@@ -42,7 +42,7 @@ impl PlatformFolder {
     }
 
     /// Whom the platform belongs to; `None`: to whoever runs vvbill.
-    fn owner(&self) -> Result<Option<Owner>, ProviderError> {
+    pub(super) fn owner(&self) -> Result<Option<Owner>, ProviderError> {
         if !geteuid().is_root() {
             return Ok(None);
         }
@@ -77,7 +77,7 @@ impl PlatformFolder {
 }
 
 /// A folder which every user can reach, for the platform that is wanted at `wanted`.
-fn fallback(wanted: &Path) -> Result<PathBuf, ProviderError> {
+pub(super) fn fallback(wanted: &Path) -> Result<PathBuf, ProviderError> {
     let base = PathBuf::from(format!("/var/tmp/vvbill-{}", geteuid().as_raw()));
     match fs::create_dir(&base) {
         Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -102,6 +102,7 @@ fn fallback(wanted: &Path) -> Result<PathBuf, ProviderError> {
 impl Resource for PlatformFolder {
     const KIND: &'static str = "platform_folder";
     const REPLACE_ON: &'static [&'static str] = &["path", "run_as"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["path", "user_id"];
     const FOUND_BY: FoundBy = FoundBy::Name;
     type Cloud = Machine;
     type Outputs = Outputs;

@@ -18,8 +18,25 @@ pub(super) fn ensure_free(host: IpAddr, port: u16) -> Result<(), ProviderError> 
         .with_hint("end that process, or give the plan another port (section `local`, or `--set`)"))
 }
 
-/// Who holds `port`: `pid 4711 (command line)`, as far as it may be seen.
-pub(super) fn holder(port: u16) -> Option<String> {
+/// Who holds a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Process(i32),
+    /// One that this user may not look into.
+    Hidden,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Process(pid) => write!(f, "pid {pid} ({})", command_line(*pid)),
+            Self::Hidden => f.write_str("a process of another user"),
+        }
+    }
+}
+
+/// Who holds `port`, as far as it may be seen; `None`: nobody.
+pub(super) fn holder(port: u16) -> Option<Holder> {
     let sockets = sockets(port);
     if sockets.is_empty() {
         return None;
@@ -28,10 +45,7 @@ pub(super) fn holder(port: u16) -> Option<String> {
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
         .find(|pid| has_open(*pid, &sockets));
-    Some(match found {
-        Some(pid) => format!("pid {pid} ({})", command_line(pid)),
-        None => "a process of another user".into(),
-    })
+    Some(found.map_or(Holder::Hidden, Holder::Process))
 }
 
 /// The sockets bound to `port`, listening ones first, as /proc/PID/fd names them.

@@ -140,6 +140,7 @@ fn server_runs(home: &Path, name: &str) -> bool {
 impl Resource for PostgresDatabase {
     const KIND: &'static str = "postgres_database";
     const REPLACE_ON: &'static [&'static str] = &["name", "folder", "database", "owner"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["connection", "database", "owner"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
     type Outputs = Outputs;

@@ -76,7 +76,8 @@ impl PostgresServer {
 
 impl Server for PostgresServer {
     const KIND: &'static str = "postgres_server";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "host", "port"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["endpoint", "port"];
     /// SIGINT is Postgres's fast shutdown: sessions end, everything is written.
     const STOP: Stop = Stop {
         signal: Signal::INT,

@@ -62,7 +62,8 @@ impl PrometheusServer {
 
 impl Server for PrometheusServer {
     const KIND: &'static str = "prometheus_server";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "host", "port"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["url"];
     const STOP: Stop = Stop {
         signal: Signal::TERM,
         limit: Duration::from_secs(20),

@@ -66,7 +66,8 @@ impl RedisSentinel {
 
 impl Server for RedisSentinel {
     const KIND: &'static str = "redis_sentinel";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "host", "port"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["endpoint"];
     const STOP: Stop = Stop {
         signal: Signal::TERM,
         limit: Duration::from_secs(10),

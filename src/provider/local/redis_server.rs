@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::{MultiplexedConnection, MultiplexedConnection as Connection};
 use redis::{AsyncConnectionConfig, Client, InfoDict, RedisError, cmd};
@@ -62,8 +62,44 @@ impl RedisServer {
         Ok(known(&self.data, "data")?.join("redis.conf"))
     }
 
-    /// The port of the present master, as the first Sentinel that answers has it.
+    /// The port of the present master, once the other servers and all Sentinels agree on it: one
+    /// that comes back in the middle of a failover would be taken for a candidate of the next.
     async fn present_master(&self) -> Option<u16> {
+        let start = Instant::now();
+        loop {
+            let master = self.other_master().await;
+            let votes = self.votes().await;
+            let mut distinct = votes.iter().copied().collect::<BTreeSet<u16>>().into_iter();
+            let agreed = match (distinct.next(), distinct.next()) {
+                (None, _) => true,
+                (Some(vote), None) => master.map_or(vote == self.port, |master| master == vote),
+                _ => false,
+            };
+            if agreed || start.elapsed() > Duration::from_secs(10) {
+                return master.or(votes.first().copied());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// The one other server of the group that says it is the master.
+    async fn other_master(&self) -> Option<u16> {
+        let password = optional_secret(self.password_file.as_ref()).ok()?;
+        let mut masters = Vec::new();
+        for port in self.group_ports.iter().filter(|port| **port != self.port) {
+            if let Ok(Role::Master) = role(self.common.host, *port, password.as_deref()).await {
+                masters.push(*port);
+            }
+        }
+        match masters[..] {
+            [master] => Some(master),
+            _ => None,
+        }
+    }
+
+    /// The master's port as each Sentinel that answers has it.
+    async fn votes(&self) -> Vec<u16> {
+        let mut votes = Vec::new();
         for port in &self.sentinel_ports {
             let Ok(mut sentinel) = connect(self.common.host, *port, None, Duration::from_millis(300)).await
             else {
@@ -74,17 +110,22 @@ impl RedisServer {
                 .arg(&self.master_name)
                 .query_async(&mut sentinel)
                 .await;
-            if let Ok(Some((_, port))) = answer {
-                return Some(port).filter(|port| self.group_ports.contains(port));
-            }
+            votes.extend(
+                answer
+                    .ok()
+                    .flatten()
+                    .map(|(_, port)| port)
+                    .filter(|port| self.group_ports.contains(port)),
+            );
         }
-        None
+        votes
     }
 }
 
 impl Server for RedisServer {
     const KIND: &'static str = "redis_server";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder"];
+    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "host", "port"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["endpoint", "port"];
     /// It writes what it holds to the disk before it ends.
     const STOP: Stop = Stop {
         signal: Signal::TERM,
@@ -159,7 +200,7 @@ impl Server for RedisServer {
         let password = optional_secret(self.password_file.as_ref())?;
         Ok(
             match role(self.common.host, self.port, password.as_deref()).await {
-                Ok(Role::Master { .. } | Role::Replica { linked: true, .. }) => Readiness::Ready,
+                Ok(Role::Master | Role::Replica { linked: true, .. }) => Readiness::Ready,
                 Ok(Role::Replica { master_port, .. }) => Readiness::Pending(format!(
                     "replica without a link to its master at port {master_port}"
                 )),
@@ -191,8 +232,8 @@ fn master_of(configuration: &str) -> Option<u16> {
 /// What a Redis server is at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// With how many replicas.
-    Master { replicas: u64 },
+    /// It takes writes.
+    Master,
     /// Of whom, and whether it is connected.
     Replica { master_port: u16, linked: bool },
 }
@@ -206,9 +247,7 @@ pub(super) async fn role(host: IpAddr, port: u16, password: Option<&str>) -> Res
         .await?;
     let text = |key: &str| info.get::<String>(key).unwrap_or_default();
     Ok(match text("role").as_str() {
-        "master" => Role::Master {
-            replicas: text("connected_slaves").parse().unwrap_or(0),
-        },
+        "master" => Role::Master,
         _ => Role::Replica {
             master_port: text("master_port").parse().unwrap_or(0),
             linked: text("master_link_status") == "up" && text("master_sync_in_progress") == "0",

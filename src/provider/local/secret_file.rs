@@ -60,6 +60,7 @@ pub(super) fn random_secret() -> String {
 impl Resource for SecretFile {
     const KIND: &'static str = "secret_file";
     const REPLACE_ON: &'static [&'static str] = &["name", "folder", "source"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["path", "reference"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
     type Outputs = Outputs;

@@ -99,6 +99,8 @@ impl File {
 pub(super) trait Server: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const KIND: &'static str;
     const REPLACE_ON: &'static [&'static str];
+    /// Outputs that follow from properties whose change replaces it.
+    const STABLE_OUTPUTS: &'static [&'static str];
     const STOP: Stop;
     const DEADLINE: Duration = Duration::from_secs(120);
     type Outputs: Serialize;
@@ -220,6 +222,7 @@ const LOCK_LIMIT: Duration = Duration::from_secs(30);
 impl<S: Server> Resource for Running<S> {
     const KIND: &'static str = S::KIND;
     const REPLACE_ON: &'static [&'static str] = S::REPLACE_ON;
+    const STABLE_OUTPUTS: &'static [&'static str] = S::STABLE_OUTPUTS;
     const FOUND_BY: FoundBy = FoundBy::Composite;
     const DEADLINE: Duration = S::DEADLINE;
     type Cloud = Machine;
