@@ -74,25 +74,22 @@ pub fn ensure(version: &str, folder: &Path, repository: &str) -> Result<PathBuf,
     let jars = pinned(version)?;
     let libraries = folder.join(version).join("libs");
     fs::create_dir_all(&libraries).map_err(|why| failed("make", &libraries, &why))?;
-    let missing: Vec<&Jar> = jars.iter().filter(|jar| !jar.is_at(&libraries)).collect();
-    if missing.is_empty() {
-        return Ok(libraries);
-    }
-    tracing::info!(count = missing.len(), repository, "downloading Kafka's jars");
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(120)))
         .build()
         .into();
-    let queue = Mutex::new(missing.into_iter());
+    let queue = Mutex::new(jars.iter());
     let next = || queue.lock().expect("no one panics with the queue").next();
     std::thread::scope(|scope| {
-        let download = || -> Result<(), ProviderError> {
+        let bring = || -> Result<(), ProviderError> {
             while let Some(jar) = next() {
-                jar.download(&agent, repository, &libraries)?;
+                if !jar.is_at(&libraries) {
+                    jar.download(&agent, repository, &libraries)?;
+                }
             }
             Ok(())
         };
-        let threads: Vec<_> = (0..DOWNLOADS_AT_ONCE).map(|_| scope.spawn(download)).collect();
+        let threads: Vec<_> = (0..DOWNLOADS_AT_ONCE).map(|_| scope.spawn(bring)).collect();
         threads
             .into_iter()
             .try_for_each(|thread| thread.join().expect("a download does not panic"))
@@ -257,12 +254,13 @@ impl Resource for KafkaDistribution {
 impl KafkaDistribution {
     fn copy(&self, platform: &Platform, from: &Path, home: &Path) -> Result<PathBuf, ProviderError> {
         let libraries = home.join("libs");
+        platform.make_folder(&libraries)?;
         for jar in pinned(&self.version)? {
-            let source = from.join(jar.name());
-            let bytes = fs::read(&source).map_err(|why| failed("read", &source, &why))?;
-            if !jar.is_at(&libraries) {
-                platform.write(&libraries.join(jar.name()), &bytes, 0o600)?;
-            }
+            let (source, copy) = (from.join(jar.name()), libraries.join(jar.name()));
+            let part = copy.with_extension("part");
+            fs::copy(&source, &part).map_err(|why| failed("copy", &source, &why))?;
+            platform.claim(&part, 0o600)?;
+            fs::rename(&part, &copy).map_err(|why| failed("write", &copy, &why))?;
         }
         Ok(libraries)
     }

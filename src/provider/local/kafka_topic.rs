@@ -9,6 +9,7 @@ use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use serde::{Deserialize, Serialize};
@@ -80,18 +81,48 @@ impl KafkaTopic {
         }
     }
 
-    /// Partitions and replicas as the brokers have them; `None`: there is no such topic.
-    async fn shape(&self) -> Result<Option<(u32, u32)>, ProviderError> {
-        let (admin, name) = (self.admin()?, self.name.clone());
-        let metadata = tokio::task::spawn_blocking(move || admin.inner().fetch_metadata(Some(&name), LIMIT))
-            .await
-            .map_err(|why| ProviderError::transient(format!("the look at the topic broke off: {why}")))?
-            .map_err(|why| self.failed("be asked about", &why))?;
+    /// The topic as each broker that answers knows it; `None`: that one knows of no such topic. Word of a
+    /// new topic reaches one broker earlier than another.
+    async fn shapes(&self) -> Result<Vec<Option<Shape>>, ProviderError> {
+        let topic = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let brokers = topic.brokers.values().filter_map(Ref::known);
+            let answers: Vec<_> = brokers.map(|broker| topic.ask(broker)).collect();
+            match answers.iter().any(Result::is_ok) {
+                true => Ok(answers.into_iter().flatten().collect()),
+                false => answers.into_iter().collect(),
+            }
+        })
+        .await
+        .map_err(|why| ProviderError::transient(format!("the look at the topic broke off: {why}")))?
+        .map_err(|why| self.failed("be asked about", &why))
+    }
+
+    fn ask(&self, broker: &str) -> Result<Option<Shape>, KafkaError> {
+        let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", broker).create()?;
+        let metadata = client.fetch_metadata(Some(&self.name), Duration::from_secs(3))?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.name);
-        Ok(topic.filter(|topic| !topic.partitions().is_empty()).map(|topic| {
-            let replicas = topic.partitions()[0].replicas().len();
-            (topic.partitions().len() as u32, replicas as u32)
+        Ok(topic.and_then(|topic| {
+            let partitions = topic.partitions();
+            Some(Shape {
+                partitions: u32::try_from(partitions.len()).ok()?,
+                replicas: u32::try_from(partitions.first()?.replicas().len()).ok()?,
+                leaderless: partitions
+                    .iter()
+                    .filter(|partition| partition.leader() < 0)
+                    .count(),
+            })
         }))
+    }
+
+    /// The topic as the best informed broker knows it.
+    async fn shape(&self) -> Result<Option<Shape>, ProviderError> {
+        Ok(self
+            .shapes()
+            .await?
+            .into_iter()
+            .flatten()
+            .max_by_key(|shape| shape.partitions))
     }
 
     /// The brokers' values of the settings that the plan names.
@@ -132,7 +163,7 @@ impl KafkaTopic {
     }
 
     async fn grow(&self) -> Result<(), ProviderError> {
-        let Some((partitions, _)) = self.shape().await? else {
+        let Some(Shape { partitions, .. }) = self.shape().await? else {
             return Ok(());
         };
         if self.partitions < partitions {
@@ -154,6 +185,14 @@ impl KafkaTopic {
             .into_iter()
             .try_for_each(|answer| answer.map(|_| ()).map_err(|(_, code)| self.answer("grow", code)))
     }
+}
+
+/// A topic as one broker knows it.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    partitions: u32,
+    replicas: u32,
+    leaderless: usize,
 }
 
 /// Whether any broker of the platform that `home` lies in runs.
@@ -179,10 +218,10 @@ impl Resource for KafkaTopic {
         if brokers_run(home) {
             match found.shape().await {
                 Ok(None) => return Ok(None),
-                Ok(Some((partitions, replication_factor))) => {
+                Ok(Some(shape)) => {
                     found.settings = found.live_settings().await?;
-                    found.partitions = partitions;
-                    found.replication_factor = replication_factor;
+                    found.partitions = shape.partitions;
+                    found.replication_factor = shape.replicas;
                 }
                 Err(why) => tracing::warn!(topic = found.name, %why, "as last seen: no broker answers"),
             }
@@ -228,12 +267,14 @@ impl Resource for KafkaTopic {
     }
 
     async fn readiness(&self, _machine: &Machine, _id: &str) -> Result<Readiness, ProviderError> {
-        Ok(match self.shape().await? {
-            Some((partitions, _)) if partitions >= self.partitions => Readiness::Ready,
-            Some((partitions, _)) => {
-                Readiness::Pending(format!("{partitions} of {} partitions", self.partitions))
-            }
-            None => Readiness::Pending("not known to the brokers yet".into()),
+        let shapes = self.shapes().await?;
+        let all = shapes.len();
+        let whole = |shape: &Option<Shape>| {
+            shape.is_some_and(|shape| shape.partitions >= self.partitions && shape.leaderless == 0)
+        };
+        Ok(match shapes.into_iter().filter(whole).count() {
+            ready if ready == all => Readiness::Ready,
+            ready => Readiness::Pending(format!("{ready} of {all} brokers know all of it")),
         })
     }
 
