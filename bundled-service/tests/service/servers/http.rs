@@ -49,6 +49,10 @@ impl Answer {
 
 impl Api {
     fn start(world: &World, flags: &[&str]) -> Self {
+        Self::start_with_log(world, flags, "info")
+    }
+
+    fn start_with_log(world: &World, flags: &[&str], level: &str) -> Self {
         let key = create_key(world, "*");
         let port = free_port();
         let mut service = command(User::Same, env!("CARGO_BIN_EXE_vvbill-ingest"));
@@ -58,7 +62,7 @@ impl Api {
         service
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(flags);
-        service.envs(world.variables()).env("RUST_LOG", "trace");
+        service.envs(world.variables()).env("RUST_LOG", level);
         let log = world.file(&format!("api-{port}.log"));
         let mut process = Process::start("API", service, &log);
         let client = Client::new(port, &key);
@@ -246,7 +250,7 @@ fn accepted_events_are_durable_and_counted() {
 fn keys_are_held_to_their_accounts_and_stay_secret() {
     let world = World::new("http_keys");
     let mut generator = Generator::new("http_keys", 9);
-    let mut api = Api::start(&world, &[]);
+    let mut api = Api::start_with_log(&world, &[], "trace");
     let event = lines(&mut generator, 1).remove(0);
     let wrong = format!("vvb_{}", "0123456789abcdef".repeat(4));
     let other = create_key(&world, "1000-2000");
@@ -282,6 +286,14 @@ fn keys_are_held_to_their_accounts_and_stay_secret() {
     }
 }
 
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 /// With Kafka gone the answer is 503 in bounded time and never 202, bytes under way stay bounded
 /// (429), and the process says that it isn't ready; when Kafka is back, so is the API. Whatever was
 /// answered with 202, before, meanwhile or after, is in Kafka.
@@ -295,6 +307,8 @@ fn without_kafka_nothing_is_accepted() {
     let stop = AtomicBool::new(false);
     let client = api.client.clone();
     std::thread::scope(|scope| {
+        // A check that fails must end the stream as well, or the scope waits for it for ever.
+        let stopping = StopOnDrop(&stop);
         let stream = scope.spawn(|| {
             let (mut taken, mut statuses) = (Vec::new(), BTreeSet::new());
             while !stop.load(SeqCst) {
@@ -349,7 +363,7 @@ fn without_kafka_nothing_is_accepted() {
             (api.client.post(&last.join("\n"))?.status == 202).then_some(())
         });
         promised.extend(ids(&last));
-        stop.store(true, SeqCst);
+        drop(stopping);
         let (taken, statuses) = stream.join().unwrap();
         promised.extend(taken);
         assert!(statuses.contains(&202) && statuses.contains(&503), "{statuses:?}");
