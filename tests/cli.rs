@@ -13,5 +13,7 @@ mod plan_files;
 mod runs;
 #[path = "cli/simulated.rs"]
 mod simulated;
+#[path = "cli/terminal.rs"]
+mod terminal;
 #[path = "cli/usage.rs"]
 mod usage;

@@ -8,6 +8,7 @@ mod apply;
 mod arguments;
 mod completions;
 mod destroy;
+mod doctor;
 mod drift;
 mod endpoints;
 mod engine_error;
@@ -17,7 +18,6 @@ mod exit;
 mod explain;
 mod graph;
 mod interrupt;
-mod loadtest;
 mod logs;
 mod output;
 mod plan;
@@ -145,11 +145,11 @@ enum Command {
     Status(status::Arguments),
     Drift(drift::Arguments),
     Output(output::Arguments),
-    Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
     Graph(graph::Arguments),
     State(state::Arguments),
     Unlock(unlock::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -171,11 +171,11 @@ fn start(global: &Global, command: Command, targets: Targets, report: &Report) -
         Command::Status(arguments) => wait(status::run(arguments, targets, report)),
         Command::Drift(arguments) => wait(drift::run(arguments, targets, report)),
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
-        Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
         Command::Graph(arguments) => graph::run(&arguments, targets, report),
         Command::State(arguments) => wait(state::run(arguments, targets, report)),
         Command::Unlock(arguments) => wait(unlock::run(arguments, targets, report)),
+        Command::Doctor(arguments) => doctor::run(&arguments, targets, report),
         Command::Completions(arguments) => completions::run(&arguments, report),
     }
 }

@@ -75,10 +75,17 @@ fn trace_of_process(record: &Record) -> Trace {
     if record.address.provider() != local::NAME {
         return Trace::default();
     }
-    let endpoint = record.outputs.get("endpoint").and_then(Value::as_str);
+    let outputs = ["endpoint", "url"].map(|name| record.outputs.get(name).and_then(Value::as_str));
+    let port = outputs
+        .iter()
+        .flatten()
+        .find_map(|place| place.rsplit(':').next()?.parse().ok());
     Trace {
-        pid: local::process(&record.id).map(|process| process.pid),
-        port: endpoint.and_then(|endpoint| endpoint.rsplit(':').next()?.parse().ok()),
+        // Only what listens is a process of its own; a platform's folder would answer with any of its processes.
+        pid: port
+            .and_then(|_: u16| local::process(&record.id))
+            .map(|process| process.pid),
+        port,
         logs: local::logs(&record.id),
     }
 }

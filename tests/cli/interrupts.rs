@@ -26,7 +26,7 @@ fn wait_for(child: &mut Child, text: &str) -> String {
     }
 }
 
-fn interrupt(child: &Child, signal: Signal) {
+pub(crate) fn interrupt(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
 }

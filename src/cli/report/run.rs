@@ -13,7 +13,7 @@ use crate::apply::{Event, Observer, Severity};
 use crate::plan::Verb;
 use crate::resource::Address;
 
-/// Without a terminal, "still creating" is repeated no sooner than this, unless there is news.
+/// Without a terminal, "still creating" is said no more often than this.
 const REPEAT_AFTER: Duration = Duration::from_secs(10);
 
 /// Tells of a run on standard error, for people.
@@ -33,8 +33,8 @@ struct Scene {
     /// The bar at the bottom, and a spinner for each resource that is worked on.
     overall: Option<ProgressBar>,
     spinners: BTreeMap<Address, ProgressBar>,
-    /// What was said last of a resource, and how far it was then.
-    said: BTreeMap<Address, (String, Duration)>,
+    /// When something was last said of a resource, since it was started.
+    said: BTreeMap<Address, Duration>,
 }
 
 impl Narrator {
@@ -81,14 +81,12 @@ impl Narrator {
             spinner.set_message(message.to_owned());
             return;
         }
-        let news = scene
-            .said
-            .get(address)
-            .is_none_or(|(text, when)| text != message || elapsed >= *when + REPEAT_AFTER);
+        let said = scene.said.get(address).copied().unwrap_or_default();
+        let news = elapsed >= said + REPEAT_AFTER;
         if news && !self.report.draws_progress() {
             let text = format!("still {} after {}: {message}", present(verb), seconds(elapsed));
             self.line(verb, address, &text);
-            scene.said.insert(address.clone(), (message.into(), elapsed));
+            scene.said.insert(address.clone(), elapsed);
         }
     }
 
