@@ -59,8 +59,6 @@ fn the_local_plan_has_all_its_parts() {
         "secret_file",
         "api_key",
         "kafka_cluster",
-        "kafka_topic",
-        "postgres_database",
     ];
     for desired in &layout {
         assert_eq!(

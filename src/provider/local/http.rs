@@ -21,7 +21,7 @@ pub(super) async fn get(url: String) -> Result<Result<String, String>, ProviderE
 
 fn fetch(url: &str) -> Result<String, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(3)))
+        .timeout_global(Some(Duration::from_secs(5)))
         .http_status_as_error(false)
         .proxy(None)
         .build()

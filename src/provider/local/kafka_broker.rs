@@ -211,9 +211,9 @@ impl KafkaBroker {
     fn look(&self) -> Readiness {
         let client: Result<BaseConsumer, _> = ClientConfig::new()
             .set("bootstrap.servers", self.common.endpoint(self.port))
-            .set("socket.timeout.ms", "2000")
+            .set("socket.timeout.ms", "5000")
             .create();
-        let metadata = client.and_then(|client| client.fetch_metadata(None, Duration::from_secs(2)));
+        let metadata = client.and_then(|client| client.fetch_metadata(None, Duration::from_secs(5)));
         let metadata = match metadata {
             Ok(metadata) => metadata,
             Err(_) => return Readiness::Pending("does not answer yet".into()),

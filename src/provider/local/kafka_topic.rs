@@ -1,4 +1,7 @@
 //! `kafka_topic`: a topic with its partitions, replicas and settings.
+//!
+//! Deleting it takes it out of vvbill's hands; its records stay in the brokers' data folders, and
+//! creating it again finds them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -100,7 +103,7 @@ impl KafkaTopic {
 
     fn ask(&self, broker: &str) -> Result<Option<Shape>, KafkaError> {
         let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", broker).create()?;
-        let metadata = client.fetch_metadata(Some(&self.name), Duration::from_secs(3))?;
+        let metadata = client.fetch_metadata(Some(&self.name), Duration::from_secs(5))?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.name);
         Ok(topic.and_then(|topic| {
             let partitions = topic.partitions();
@@ -160,6 +163,23 @@ impl KafkaTopic {
                 .map(|_| ())
                 .map_err(|(_, code)| self.answer("change", code))
         })
+    }
+
+    /// Brings a topic that is there to what is asked for.
+    async fn take_over(&self) -> Result<(), ProviderError> {
+        let replicas = self
+            .shape()
+            .await?
+            .map_or(self.replication_factor, |shape| shape.replicas);
+        if replicas != self.replication_factor {
+            return Err(ProviderError::refused(format!(
+                "topic {} is there with {replicas} replicas of each partition, not {}",
+                self.name, self.replication_factor
+            ))
+            .with_hint("write the number that it has into the plan, or reassign its partitions with Kafka's own tools"));
+        }
+        self.grow().await?;
+        self.alter_settings().await
     }
 
     async fn grow(&self) -> Result<(), ProviderError> {
@@ -255,10 +275,7 @@ impl Resource for KafkaTopic {
         for answer in answers {
             match answer {
                 Ok(_) => {}
-                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                    self.grow().await?;
-                    self.alter_settings().await?;
-                }
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => self.take_over().await?,
                 Err((_, code)) => return Err(self.answer("make", code)),
             }
         }
@@ -284,30 +301,8 @@ impl Resource for KafkaTopic {
         record::write(&Platform::of(&self.folder)?, Path::new(id), self)
     }
 
+    /// Its records are part of the brokers' data and go with that, never with this.
     async fn delete(_machine: &Machine, id: &str) -> Result<(), ProviderError> {
-        let home = Path::new(id);
-        let Some(found) = record::read::<Self>(home)? else {
-            return Ok(());
-        };
-        // With no broker running, their data folders are what is left of it.
-        if brokers_run(home) {
-            let answers = found
-                .admin()?
-                .delete_topics(
-                    &[&found.name],
-                    &AdminOptions::new().operation_timeout(Some(LIMIT)),
-                )
-                .await
-                .map_err(|why| found.failed("be removed", &why))?;
-            for answer in answers {
-                match answer {
-                    Ok(_)
-                    | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {
-                    }
-                    Err((_, code)) => return Err(found.answer("remove", code)),
-                }
-            }
-        }
-        record::remove(home)
+        record::remove(Path::new(id))
     }
 }

@@ -52,9 +52,12 @@ impl Process {
 
 /// The process of the resource that lives in `home`: by its record, else by its marker.
 pub(super) fn find(home: &Path) -> Option<Process> {
-    recorded(home)
-        .filter(Process::runs)
-        .or_else(|| marked(home).into_iter().next().map(|(_, process)| process))
+    recorded(home).filter(Process::runs).or_else(|| {
+        marked(home)
+            .into_iter()
+            .find(|(marker, _)| marker == home)
+            .map(|(_, process)| process)
+    })
 }
 
 /// What the record in `home` says, whether or not it is still true.

@@ -1,4 +1,7 @@
 //! `postgres_database`: a database with the role that owns it, and the file that says how to reach it.
+//!
+//! Deleting it takes it out of vvbill's hands; its tables stay in the server's data folder, and
+//! creating it again finds them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -201,20 +204,8 @@ impl Resource for PostgresDatabase {
         self.make(&Platform::of(&self.folder)?, Path::new(id)).await
     }
 
+    /// Its tables are part of the server's data and go with that, never with this.
     async fn delete(_machine: &Machine, id: &str) -> Result<(), ProviderError> {
-        let home = Path::new(id);
-        let Some(found) = record::read::<Self>(home)? else {
-            return Ok(());
-        };
-        // With its server down, the data folder is what is left of it.
-        if server_runs(home, &found.name) {
-            let statement = format!("drop database if exists {} with (force)", quoted(&found.database));
-            let client = found.superuser().await?;
-            client
-                .batch_execute(&statement)
-                .await
-                .map_err(|why| found.failed(&why))?;
-        }
-        record::remove(home)
+        record::remove(Path::new(id))
     }
 }

@@ -194,7 +194,7 @@ pub(super) async fn connect(
         .user(user)
         .password(password)
         .dbname(database)
-        .connect_timeout(Duration::from_secs(2))
+        .connect_timeout(Duration::from_secs(5))
         .application_name("vvbill")
         .connect(NoTls)
         .await?;

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::Machine;
 use super::launch::{Launch, Stop};
 use super::platform::known;
-use super::redis_server::connect;
+use super::redis_server::{LIMIT, connect};
 use super::server::{Common, File, Server, Site, optional_secret};
 use super::template::render;
 use crate::provider::{ProviderError, Readiness};
@@ -153,7 +153,7 @@ impl Server for RedisSentinel {
 impl RedisSentinel {
     /// Ready when it knows the master, and every replica and Sentinel of the group.
     async fn look(&self) -> Result<Readiness, RedisError> {
-        let mut connection = connect(self.common.host, self.port, None, Duration::from_secs(1)).await?;
+        let mut connection = connect(self.common.host, self.port, None, LIMIT).await?;
         let master: BTreeMap<String, String> = cmd("SENTINEL")
             .arg("master")
             .arg(&self.master_name)

@@ -101,7 +101,7 @@ impl RedisServer {
     async fn votes(&self) -> Vec<u16> {
         let mut votes = Vec::new();
         for port in &self.sentinel_ports {
-            let Ok(mut sentinel) = connect(self.common.host, *port, None, Duration::from_millis(300)).await
+            let Ok(mut sentinel) = connect(self.common.host, *port, None, Duration::from_secs(1)).await
             else {
                 continue;
             };
@@ -221,6 +221,9 @@ impl Server for RedisServer {
     }
 }
 
+/// How long an answer may take: a machine that starts a platform is a busy one.
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
+
 /// The port that a configuration names as the master's.
 fn master_of(configuration: &str) -> Option<u16> {
     let line = configuration
@@ -240,7 +243,7 @@ pub(super) enum Role {
 
 /// Asks the server at `port` for its role.
 pub(super) async fn role(host: IpAddr, port: u16, password: Option<&str>) -> Result<Role, RedisError> {
-    let mut connection: MultiplexedConnection = connect(host, port, password, Duration::from_secs(1)).await?;
+    let mut connection: MultiplexedConnection = connect(host, port, password, LIMIT).await?;
     let info: InfoDict = cmd("INFO")
         .arg("replication")
         .query_async(&mut connection)

@@ -171,8 +171,7 @@ impl Layout<'_> {
             true => format!("kafka.topics.{name}"),
             false => "ingest".to_string(),
         };
-        let address = self.add(kind::KAFKA_TOPIC, name, &topic, "kafka", &origin);
-        self.protect(&address);
+        self.add(kind::KAFKA_TOPIC, name, &topic, "kafka", &origin);
     }
 }
 

@@ -63,14 +63,13 @@ impl Layout<'_> {
             owner: aurora.master_username.clone(),
             password_file: Ref::output(owner, "path"),
         };
-        let database = self.add(
+        self.add(
             kind::POSTGRES_DATABASE,
             name,
             &database,
             SECTION,
             "aurora.database_name",
         );
-        self.protect(&database);
         Ok(())
     }
 }

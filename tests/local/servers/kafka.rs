@@ -61,7 +61,7 @@ fn records(port: u16, partitions: i32) -> i64 {
 }
 
 /// A topic takes more partitions and other settings in place; its records outlive the broker's
-/// restart and its deletion; deleted, it is gone.
+/// restart, its deletion and the topic's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn kafka_keeps_its_records_and_a_topic_grows() {
     let stage = Stage::new();
@@ -117,6 +117,12 @@ async fn kafka_keeps_its_records_and_a_topic_grows() {
     assert_eq!(records(port, 3), 100);
 
     stage.delete(&topic).await;
+    let other = stage
+        .create("kafka_topic", &topic.with(json!({ "replication_factor": 2 })))
+        .await;
+    assert!(other.unwrap_err().message.contains("1 replicas"));
+    stage.stand("kafka_topic", topic.properties).await;
+    assert_eq!(records(port, 3), 100, "deleting a topic took its records");
     stage.delete(&broker).await;
     stage.delete(&folder).await;
     assert!(!stage.root.join("platform").exists());
