@@ -96,6 +96,7 @@ pub async fn import(
         address: address.clone(),
         id: id.into(),
     })?;
+    session.settle().await?;
     if session.state.lineage.is_nil() {
         session.write().await?;
     }

@@ -143,7 +143,10 @@ async fn recover(session: &mut Session, providers: &Providers, parallelism: usiz
         return Err(LookError::Provider(failed));
     }
     session.state.pending_operations = reboots;
-    Ok(session.commit().await?)
+    if session.is_locked() {
+        session.commit().await?;
+    }
+    Ok(())
 }
 
 /// The id of what an interrupted creation has made. Where tags take a while to be seen, that while is

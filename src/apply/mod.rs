@@ -11,8 +11,10 @@ mod outcome;
 mod record;
 mod restore;
 mod run;
+mod schedule;
 mod session;
 mod step;
+mod wait;
 
 pub use attempt::Pauses;
 pub use event::{Event, Observer, Severity};

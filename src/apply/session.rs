@@ -17,6 +17,8 @@ pub struct Session {
     lock: Option<Lock>,
     /// What is in the store, and as which version; none before the first write.
     stored: Option<(Vec<u8>, Version)>,
+    /// `state` holds what the journal of an interrupted run tells, and the store doesn't yet.
+    unsettled: bool,
 }
 
 /// Why a state can't be taken in hand.
@@ -88,7 +90,8 @@ impl SessionError {
 }
 
 impl Session {
-    /// Locks (`None`: doesn't), reads, folds in what an interrupted run has left and writes that down.
+    /// Locks, reads, folds in what an interrupted run has left and writes that down. Without a lock nothing
+    /// is written before something is to be done: the journal may be that of a run that is on.
     pub async fn open(
         store: Arc<dyn Store>,
         lock: Option<LockOptions>,
@@ -103,6 +106,7 @@ impl Session {
             state: State::new(),
             lock,
             stored: None,
+            unsettled: false,
         };
         match session.load(observer).await {
             Ok(()) => Ok(session),
@@ -132,12 +136,18 @@ impl Session {
         what: &str,
         change: impl FnOnce(&mut State) -> Result<T, E>,
     ) -> Result<(T, String), E> {
+        self.settle().await.map_err(SessionError::from)?;
         let mut changed = self.state.clone();
         let answer = change(&mut changed)?;
         let place = self.back_up(what).await.map_err(SessionError::from)?;
         self.state = changed;
         self.commit().await.map_err(SessionError::from)?;
         Ok((answer, place))
+    }
+
+    /// Nobody else writes.
+    pub(super) fn is_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// What writes must name.
@@ -174,6 +184,16 @@ impl Session {
             .await?;
         self.state = next;
         self.stored = Some((bytes, version));
+        Ok(())
+    }
+
+    /// Writes down what the journal of an interrupted run has told, and ends that journal.
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        if self.unsettled {
+            self.commit().await?;
+            self.store.archive_journal(&self.fence()).await?;
+            self.unsettled = false;
+        }
         Ok(())
     }
 
@@ -225,14 +245,12 @@ impl Session {
                 error,
             })?;
         self.state = folded;
-        if changed || mended {
-            if changed {
-                report_interrupted(&self.state, observer);
-            }
-            self.write().await?;
+        if changed {
+            report_interrupted(&self.state, observer);
         }
-        if !journal.is_empty() {
-            self.store.archive_journal(&self.fence()).await?;
+        self.unsettled = mended || !journal.is_empty();
+        if self.is_locked() {
+            self.settle().await?;
         }
         Ok(())
     }

@@ -22,6 +22,13 @@ async fn random_platforms_converge_and_a_second_plan_is_empty() {
             let outcome = rig.apply(&platform, &Options::default()).await;
             assert!(outcome.is_success(), "{:?}", outcome.failed);
             rig.judge(&platform).await;
+            let before = rig.state().await;
+            assert!(rig.apply(&platform, &Options::default()).await.is_success());
+            assert_eq!(
+                rig.state().await,
+                before,
+                "an empty plan leaves the state as it is, its serial too"
+            );
             platform = mutated(&mut random, &platform);
         }
         let options = Options {

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use vvbill::apply::{self, ApplyError, Event, Session, SessionError};
 use vvbill::plan::Options;
+use vvbill::provider::simulated::Faults;
 use vvbill::state::{LockError, LockOptions, StoreError};
 
 use crate::crash::{child_command, is_child};
@@ -230,4 +231,77 @@ async fn the_lock_of_another_machine_is_taken_over_after_its_lease() {
     assert!(jiff::Timestamp::now() >= ends);
     taken.close().await.unwrap();
     session.close().await.unwrap();
+}
+
+/// Protects: looking without a lock disturbs no run that is on: its journal stays its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_without_a_lock_leaves_a_running_apply_alone() {
+    let rig = Rig::new(1);
+    rig.world().set_faults(Faults {
+        latency: Duration::from_millis(4),
+        ..Default::default()
+    });
+    let platform: Vec<_> = (0..30)
+        .map(|number| desired("node", &format!("n{number}"), json!({})))
+        .collect();
+    let mut session = rig.session().await.unwrap();
+    let plan = rig
+        .plan_in(&mut session, &platform, &Options::default())
+        .await
+        .unwrap();
+    let one_by_one = apply::Options {
+        parallelism: 1,
+        ..quick()
+    };
+    let looking = async {
+        let mut looks = 0;
+        while looks < 8 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let mut glance = Session::open(rig.store.clone(), None, &|_: &Event| {})
+                .await
+                .unwrap();
+            rig.plan_in(&mut glance, &platform, &Options::default())
+                .await
+                .unwrap();
+            glance.close().await.unwrap();
+            looks += 1;
+        }
+    };
+    let (outcome, ()) = tokio::join!(rig.apply_in(&mut session, &plan, &one_by_one), looking);
+    assert!(outcome.unwrap().is_success());
+    session.close().await.unwrap();
+    rig.judge(&platform).await;
+}
+
+/// Protects: an apply without a lock that finds the state changed under it writes nothing over it.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_lock_a_changed_state_is_not_overwritten() {
+    let rig = Rig::new(1);
+    rig.converge(&[desired("node", "a", json!({}))], 1).await;
+    let platform = [desired("node", "a", json!({ "size": 2 }))];
+    let mut careless = Session::open(rig.store.clone(), None, &|_: &Event| {})
+        .await
+        .unwrap();
+    let plan = rig
+        .plan_in(&mut careless, &platform, &Options::default())
+        .await
+        .unwrap();
+    rig.converge(
+        &[desired("node", "a", json!({})), desired("node", "b", json!({}))],
+        1,
+    )
+    .await;
+    let written = fs::read(rig.file("state.json")).unwrap();
+    let error = rig.apply_in(&mut careless, &plan, &quick()).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ApplyError::Store {
+                error: StoreError::Conflict { .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(fs::read(rig.file("state.json")).unwrap(), written);
 }

@@ -14,10 +14,13 @@ use crate::state::store::{Fence, Store, StoreError};
 /// Entries that may wait for a group; a group is at most as large.
 const GROUP: usize = 1024;
 
+/// An entry's text, and who waits until it is written.
+type Line = (Vec<u8>, oneshot::Sender<Result<(), StoreError>>);
+
 /// The journal of one run, open for writing.
 #[derive(Debug)]
 pub struct Journal {
-    queue: mpsc::Sender<(Vec<u8>, oneshot::Sender<Result<(), StoreError>>)>,
+    queue: mpsc::Sender<Line>,
     writer: JoinHandle<()>,
 }
 
@@ -61,11 +64,7 @@ impl Written {
     }
 }
 
-async fn write_groups(
-    store: Arc<dyn Store>,
-    fence: Fence,
-    mut entries: mpsc::Receiver<(Vec<u8>, oneshot::Sender<Result<(), StoreError>>)>,
-) {
+async fn write_groups(store: Arc<dyn Store>, fence: Fence, mut entries: mpsc::Receiver<Line>) {
     let mut group = Vec::new();
     while entries.recv_many(&mut group, GROUP).await > 0 {
         let bytes: Vec<u8> = group.iter().flat_map(|(line, _)| line.iter().copied()).collect();
