@@ -65,11 +65,16 @@ impl Shared {
         } else {
             Raising::Follows
         };
+        // Readers and the keeper of Redis' life never wait behind batches.
+        let side = ShardPool::all(&config::Postgres {
+            shard_connections: 2,
+            ..run.postgres.clone()
+        })?;
         let connector = Connector::new(&run.redis);
-        let lives = Lives::new(connector, pools.clone(), raising, Arc::clone(&metrics));
+        let lives = Lives::new(connector, side.clone(), raising, Arc::clone(&metrics));
         let usage = UsageReader::new(
             Arc::clone(&lives),
-            pools.clone(),
+            side,
             log_ids.clone(),
             Arc::clone(&slot_map),
             run.redis.totals_ttl_seconds,

@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// May this process raise the generation? A worker may; the API follows.
@@ -54,6 +54,8 @@ struct State {
 }
 
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// How long Postgres may take to say which generation it is.
+const PATIENCE: Duration = Duration::from_secs(2);
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Lives {
@@ -140,8 +142,8 @@ impl Lives {
             }
         }
         for (pool, &generation) in self.pools.iter().zip(&live.generations) {
-            // Postgres being away does not end Redis' life.
-            if let Ok(life) = postgres::read_life(pool).await
+            // Postgres being away, or silent, does not end Redis' life.
+            if let Ok(Ok(life)) = timeout(PATIENCE, postgres::read_life(pool)).await
                 && life.generation != generation
             {
                 return Err(RedisError::Stale);

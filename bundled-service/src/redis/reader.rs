@@ -11,10 +11,14 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use redis::{FromRedisValue, Value};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// Entries that are worth keeping for one account; a longer history is read from Postgres.
 const MAX_KEPT_ENTRIES: usize = 3_000;
+
+/// How long Postgres may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads usage.
 pub struct UsageReader {
@@ -87,7 +91,9 @@ impl UsageReader {
             });
         }
         self.metrics.redis_cache_misses_total.with(&[]).add(1);
-        let read = postgres::read_usage(&self.pools[shard], self.log_ids[shard], query).await;
+        let read = postgres::read_usage(&self.pools[shard], self.log_ids[shard], query);
+        let read = timeout(PATIENCE, read).await;
+        let read = read.map_err(|_| UsageError(format!("shard {shard} does not answer in time")))?;
         let committed = read.map_err(|error| UsageError(error.to_string()))?;
         let mut pending = found.map(|found| found.pending).unwrap_or_default();
         // A batch below the watermark is in the rollups already.

@@ -165,7 +165,9 @@ impl Partition {
         self.last_timestamp_ms = timestamp_ms;
         let (rows, bytes) = (self.shared.batch_rows, self.shared.batch_bytes);
         for track in &mut self.tracks {
-            if track.builder.rows() >= rows || track.builder.bytes() >= bytes {
+            let full = track.builder.rows() >= rows || track.builder.bytes() >= bytes;
+            // A batch that Redis holds must end where it does: it was a whole batch once.
+            if full && track.cuts.is_empty() {
                 track.close(offset + 1);
             }
         }
@@ -189,7 +191,6 @@ impl Partition {
         let position = self.position;
         self.cut(position);
         for track in &mut self.tracks {
-            // A batch that Redis holds must end where it does: its rest is on its way.
             if !track.cuts.is_empty() || track.lane.under_way.load(Relaxed) > 0 {
                 continue;
             }
@@ -205,7 +206,7 @@ impl Partition {
         let position = self.position;
         self.cut(position);
         for track in &mut self.tracks {
-            if position > track.start {
+            if position > track.start && track.cuts.is_empty() {
                 track.close(position);
             }
         }

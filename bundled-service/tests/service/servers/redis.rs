@@ -215,3 +215,23 @@ fn usage_is_right_after_a_failover() {
     world.wait_until_durable(30);
     assert_eq!(world.ledger(), (generator.distinct, generator.total()));
 }
+
+/// A shard may keep next to nothing pending in Redis: batches go past it, and usage stays right.
+#[test]
+fn usage_is_right_when_the_pending_cap_is_reached() {
+    let world = World::new("cap");
+    let mut generator = Generator::new("cap", 30);
+    let (mut worker, _) = world.start(&["--role", "worker", "--pending-cap-bytes", "20000"]);
+    let reader = Reader::start(&world);
+    for _ in 0..4 {
+        world.send(&generator.batch(1_500, 50));
+        let _ = reader.read(&generator);
+        reader.wait_until_right(&generator, 30);
+    }
+    worker.kill();
+    let _worker = world.start_worker();
+    world.send(&generator.batch(1_500, 50));
+    reader.wait_until_right(&generator, 30);
+    world.wait_until_durable(30);
+    assert_eq!(reader.read(&generator).0, generator.by_account);
+}
