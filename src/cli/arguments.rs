@@ -117,7 +117,7 @@ pub(crate) struct Execution {
 }
 
 /// `30s`, `5m`, `1h 30m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let form = "a duration is a number and a unit, as in `30s`, `5m` or `1h`";
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| form.to_owned())?;
     Duration::try_from(parsed).map_err(|_| "a duration can't be negative".into())

@@ -18,6 +18,7 @@ mod exit;
 mod explain;
 mod graph;
 mod interrupt;
+mod loadtest;
 mod logs;
 mod output;
 mod plan;
@@ -145,6 +146,7 @@ enum Command {
     Status(status::Arguments),
     Drift(drift::Arguments),
     Output(output::Arguments),
+    Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
     Graph(graph::Arguments),
     State(state::Arguments),
@@ -171,6 +173,7 @@ fn start(global: &Global, command: Command, targets: Targets, report: &Report) -
         Command::Status(arguments) => wait(status::run(arguments, targets, report)),
         Command::Drift(arguments) => wait(drift::run(arguments, targets, report)),
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
+        Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
         Command::Graph(arguments) => graph::run(&arguments, targets, report),
         Command::State(arguments) => wait(state::run(arguments, targets, report)),

@@ -56,10 +56,16 @@ pub(super) fn send(
     while let Some(range) = take_range(next, options) {
         let due = pace.wait(range.start);
         let items = range.filter(|index| series.channel(*index) == Channel::Http);
-        let batch: Vec<Item> = items.map(|index| series.item(index)).collect();
-        if !batch.is_empty() {
-            connection.post(&batch, due, &mut answers)?;
-            progress.http.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        // 413 speaks of a whole request, so what is too large goes alone.
+        let (large, batch): (Vec<Item>, Vec<Item>) = items
+            .map(|index| series.item(index))
+            .partition(|item| item.fate == Fate::TooLarge);
+        let requests = large
+            .chunks(1)
+            .chain((!batch.is_empty()).then_some(batch.as_slice()));
+        for request in requests {
+            connection.post(request, due, &mut answers)?;
+            progress.http.fetch_add(request.len() as u64, Ordering::Relaxed);
         }
     }
     Ok(answers)
@@ -71,12 +77,16 @@ struct Connection<'a> {
     patience: Duration,
 }
 
-/// What the service answers: 202 when it took all, 400 or 413 when it refused some.
+/// What the service answers: 202 when it took all, 400 when it refused some, 413 for what is too large.
 #[derive(Debug, Deserialize)]
 struct Answer {
     accepted: u64,
-    #[serde(default)]
-    rejected_indexes: Vec<usize>,
+    rejected: Vec<Rejection>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rejection {
+    index: usize,
 }
 
 /// One try of a request.
@@ -202,7 +212,7 @@ impl<'a> Connection<'a> {
             return Err(wrong());
         }
         let answer: Answer = serde_json::from_str(body).map_err(|_| wrong())?;
-        let rejected: HashSet<usize> = answer.rejected_indexes.iter().copied().collect();
+        let rejected: HashSet<usize> = answer.rejected.iter().map(|rejection| rejection.index).collect();
         if answer.accepted + rejected.len() as u64 != items.len() as u64 {
             return Err(wrong());
         }

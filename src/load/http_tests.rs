@@ -95,7 +95,7 @@ fn serve(stream: &TcpStream, behaviours: &Mutex<std::vec::IntoIter<Behaviour>>, 
                 taken.lock().unwrap().extend(ids);
                 (
                     "202 Accepted",
-                    format!("{{\"accepted\":{},\"rejected\":0}}", body.lines().count()),
+                    format!("{{\"accepted\":{},\"rejected\":[]}}", body.lines().count()),
                 )
             }
         };
@@ -158,7 +158,7 @@ fn every_event_arrives_through_refusals_and_lost_connections() {
 /// An API that refuses a good event must not pass for one that works.
 #[test]
 fn a_wrong_refusal_is_told() {
-    let refusal = r#"{"accepted":49,"rejected":1,"rejected_indexes":[7]}"#;
+    let refusal = r#"{"accepted":49,"rejected":[{"index":7,"code":"metric","reason":"no"}]}"#;
     let (answers, _) = send_to(vec![Behaviour::Say("400 Bad Request", refusal)]);
     let answers = answers.unwrap();
     assert_eq!(
@@ -176,7 +176,7 @@ fn a_wrong_refusal_is_told() {
 #[test]
 fn an_answer_that_does_not_add_up_is_an_error() {
     for (status, answer) in [
-        ("202 Accepted", r#"{"accepted":49}"#),
+        ("202 Accepted", r#"{"accepted":49,"rejected":[]}"#),
         ("401 Unauthorized", "{}"),
         ("202 Accepted", "OK"),
     ] {

@@ -69,7 +69,7 @@ pub(super) fn encode(
 }
 
 impl<'a> Row<'a> {
-    /// Reads what [`encode`] wrote.
+    /// Reads what `encode` wrote.
     pub fn decode(bytes: &'a [u8]) -> Self {
         let long = |at: usize| i64::from_be_bytes(array(bytes, at));
         let length = |at: usize| i32::from_be_bytes(array(bytes, at));

@@ -5,6 +5,7 @@
 
 pub(crate) mod failure;
 pub(crate) mod findings;
+pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod outcome;
 pub(crate) mod plan;

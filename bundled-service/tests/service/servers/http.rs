@@ -1,12 +1,9 @@
 //! The API in front of a real log.
 
-use crate::support::{
-    Platform,
-    events::Generator,
-    eventually, free_port,
-    process::{Process, User, command},
-    world::World,
-};
+mod client;
+
+use crate::support::{Platform, events::Generator, eventually, world::World};
+use client::{Api, create_key};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -22,111 +19,6 @@ use std::{
     time::{Duration, Instant},
 };
 use vvbill_ingest::event::Quantity;
-
-/// A running API, and a client of it.
-struct Api {
-    process: Process,
-    client: Client,
-}
-
-#[derive(Clone)]
-struct Client {
-    base: String,
-    key: String,
-    agent: ureq::Agent,
-}
-
-struct Answer {
-    status: u16,
-    text: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
-    }
-}
-
-impl Api {
-    fn start(world: &World, flags: &[&str]) -> Self {
-        let key = create_key(world, "*");
-        let port = free_port();
-        let mut service = command(User::Same, env!("CARGO_BIN_EXE_vvbill-ingest"));
-        service
-            .args(["run", "--role", "api", "--api-keys"])
-            .arg(world.file("keys"));
-        service
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(flags);
-        service.envs(world.variables()).env("RUST_LOG", "trace");
-        let log = world.file(&format!("api-{port}.log"));
-        let mut process = Process::start("API", service, &log);
-        let client = Client::new(port, &key);
-        eventually("the API is ready", 30, || {
-            process.assert_alive();
-            (client.get("/ready")?.status == 200).then_some(())
-        });
-        Self { process, client }
-    }
-}
-
-/// Makes a key as an operator does.
-fn create_key(world: &World, accounts: &str) -> String {
-    let file = world.file("keys").display().to_string();
-    let made = world.run(&[
-        "key",
-        "create",
-        "--file",
-        &file,
-        "--name",
-        "test",
-        "--accounts",
-        accounts,
-    ]);
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).unwrap().trim().to_owned()
-}
-
-impl Client {
-    fn new(port: u16, key: &str) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false);
-        Self {
-            base: format!("http://127.0.0.1:{port}"),
-            key: key.to_owned(),
-            agent: config
-                .timeout_global(Some(Duration::from_secs(30)))
-                .build()
-                .new_agent(),
-        }
-    }
-
-    fn with_key(&self, key: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            ..self.clone()
-        }
-    }
-
-    /// `None` when there was no answer.
-    fn post(&self, body: &str) -> Option<Answer> {
-        let request = self.agent.post(format!("{}/v1/events", self.base));
-        let request = request.header("authorization", format!("Bearer {}", self.key));
-        Self::read(request.content_type("application/x-ndjson").send(body))
-    }
-
-    fn get(&self, path: &str) -> Option<Answer> {
-        let request = self.agent.get(format!("{}{path}", self.base));
-        Self::read(request.header("x-api-key", &self.key).call())
-    }
-
-    fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Option<Answer> {
-        let mut answer = answer.ok()?;
-        Some(Answer {
-            status: answer.status().as_u16(),
-            text: answer.body_mut().read_to_string().ok()?,
-        })
-    }
-}
 
 /// Ids of the events in the topic, each as often as it is there.
 fn ids_in_kafka(world: &World) -> Vec<String> {
@@ -246,7 +138,7 @@ fn accepted_events_are_durable_and_counted() {
 fn keys_are_held_to_their_accounts_and_stay_secret() {
     let world = World::new("http_keys");
     let mut generator = Generator::new("http_keys", 9);
-    let mut api = Api::start(&world, &[]);
+    let mut api = Api::start_with_log(&world, &[], "trace");
     let event = lines(&mut generator, 1).remove(0);
     let wrong = format!("vvb_{}", "0123456789abcdef".repeat(4));
     let other = create_key(&world, "1000-2000");
@@ -282,6 +174,14 @@ fn keys_are_held_to_their_accounts_and_stay_secret() {
     }
 }
 
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 /// With Kafka gone the answer is 503 in bounded time and never 202, bytes under way stay bounded
 /// (429), and the process says that it isn't ready; when Kafka is back, so is the API. Whatever was
 /// answered with 202, before, meanwhile or after, is in Kafka.
@@ -295,6 +195,8 @@ fn without_kafka_nothing_is_accepted() {
     let stop = AtomicBool::new(false);
     let client = api.client.clone();
     std::thread::scope(|scope| {
+        // A check that fails must end the stream as well, or the scope waits for it for ever.
+        let stopping = StopOnDrop(&stop);
         let stream = scope.spawn(|| {
             let (mut taken, mut statuses) = (Vec::new(), BTreeSet::new());
             while !stop.load(SeqCst) {
@@ -349,7 +251,7 @@ fn without_kafka_nothing_is_accepted() {
             (api.client.post(&last.join("\n"))?.status == 202).then_some(())
         });
         promised.extend(ids(&last));
-        stop.store(true, SeqCst);
+        drop(stopping);
         let (taken, statuses) = stream.join().unwrap();
         promised.extend(taken);
         assert!(statuses.contains(&202) && statuses.contains(&503), "{statuses:?}");
