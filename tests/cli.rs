@@ -13,6 +13,10 @@ mod plan_files;
 mod runs;
 #[path = "cli/simulated.rs"]
 mod simulated;
+#[path = "cli/states.rs"]
+mod states;
+#[path = "cli/steady.rs"]
+mod steady;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[path = "cli/usage.rs"]

@@ -49,7 +49,7 @@ impl ImportError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Known { address, .. } => {
-                Some(format!("`vvbill state rm {address}` forgets that one first"))
+                Some(format!("`vvbill state rm PLAN {address}` forgets that one first"))
             }
             Self::Missing { .. } => {
                 Some("the id is the provider's own, as its console or `observe` shows it".into())

@@ -67,7 +67,7 @@ impl SessionError {
                 error: StateError::Newer { .. } | StateError::UnknownFormat { .. },
             } => Some(format!("{place} stays as it is")),
             Self::State { place, .. } => Some(format!(
-                "to take your version, `vvbill state push {place}`; to go back to the last one that vvbill wrote, \
+                "to take your version, `vvbill state push PLAN {place}`; to go back to the last one that vvbill wrote, \
                  move {place} away and run again: it is restored from {place}.previous and the journal"
             )),
             Self::Journal {

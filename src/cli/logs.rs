@@ -30,8 +30,8 @@ const CHUNK: u64 = 1024 * 1024;
 #[command(after_help = "\
 Examples:
   vvbill logs plans/local.yaml
-  vvbill logs plans/local.yaml local/global/kafka_broker/broker-1 --follow
-  vvbill logs plans/local.yaml broker-1 --tail 500")]
+  vvbill logs plans/local.yaml local/global/kafka_broker/kafka-1 --follow
+  vvbill logs plans/local.yaml kafka-1 --tail 500")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     file: PlanFile,

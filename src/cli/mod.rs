@@ -158,8 +158,10 @@ enum Command {
 /// Does what every command needs first, then runs it.
 fn start(global: &Global, command: Command, targets: Targets, report: &Report) -> Result<Exit, Error> {
     if let Some(folder) = &global.chdir {
-        std::env::set_current_dir(folder)
-            .map_err(|why| Error::reading("folder", folder, &why).exiting(Exit::Usage))?;
+        std::env::set_current_dir(folder).map_err(|why| {
+            Error::usage(format!("can't work in the folder `{}`", folder.display()))
+                .because(error::plain(&why))
+        })?;
     }
     report::log::start(global.log.as_deref(), report)?;
     match command {

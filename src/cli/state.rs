@@ -26,7 +26,7 @@ use crate::state::{Record, State};
 #[command(after_help = "\
 Examples:
   vvbill state list plans/local.yaml
-  vvbill state show plans/local.yaml local/global/kafka_broker/broker-1
+  vvbill state show plans/local.yaml local/global/kafka_broker/kafka-1
   vvbill state pull plans/local.yaml > backup.json")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -61,8 +61,8 @@ struct List {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  vvbill state show plans/local.yaml local/global/kafka_broker/broker-1
-  vvbill state show plans/local.yaml local/global/kafka_broker/broker-1 --json | jq .outputs")]
+  vvbill state show plans/local.yaml local/global/kafka_broker/kafka-1
+  vvbill state show plans/local.yaml local/global/kafka_broker/kafka-1 --json | jq .outputs")]
 struct Show {
     #[command(flatten)]
     file: PlanFile,
@@ -78,7 +78,7 @@ struct Show {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  vvbill state rm plans/local.yaml local/global/prometheus_server/main")]
+  vvbill state rm plans/local.yaml local/global/prometheus_server/prometheus")]
 struct Remove {
     #[command(flatten)]
     file: PlanFile,

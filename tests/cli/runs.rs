@@ -3,67 +3,11 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::binary::{Folder, Run};
+use crate::binary::Folder;
 use crate::simulated::{chain, run, things_of};
+use crate::steady::steady;
 
-/// Times and ids differ from run to run.
-fn steady(run: &Run) -> String {
-    let mut text = run.transcript();
-    for pattern in [Pattern::Seconds, Pattern::Uuid, Pattern::Timestamp] {
-        text = pattern.replace(&text);
-    }
-    text
-}
-
-/// What is taken out of a transcript.
-enum Pattern {
-    Seconds,
-    Uuid,
-    Timestamp,
-}
-
-impl Pattern {
-    fn replace(&self, text: &str) -> String {
-        let is_part = |c: char| match self {
-            Self::Seconds => c.is_ascii_digit() || c == '.' || c == 's',
-            Self::Uuid => c.is_ascii_hexdigit() || c == '-',
-            Self::Timestamp => c.is_ascii_digit() || "-:.TZ".contains(c),
-        };
-        let mut out = String::new();
-        let mut word = String::new();
-        for c in text.chars().chain(['\0']) {
-            if is_part(c) {
-                word.push(c);
-                continue;
-            }
-            let end = word.trim_end_matches('.').len();
-            let name = self.name(&word[..end]);
-            out.push_str(name.unwrap_or(&word[..end]));
-            out.push_str(&word[end..]);
-            word.clear();
-            if c != '\0' {
-                out.push(c);
-            }
-        }
-        out
-    }
-
-    /// What stands in the word's place, where it is one of these.
-    fn name(&self, word: &str) -> Option<&'static str> {
-        match self {
-            Self::Seconds => {
-                let number = word.strip_suffix('s')?;
-                (number.contains('.') && number.parse::<f64>().is_ok()).then_some("[seconds]")
-            }
-            Self::Uuid => (word.len() == 36 && word.matches('-').count() == 4).then_some("[uuid]"),
-            Self::Timestamp => {
-                (word.len() >= 20 && word.contains('T') && word.ends_with('Z')).then_some("[time]")
-            }
-        }
-    }
-}
-
-fn chained(settings: Value) -> Folder {
+pub(crate) fn chained(settings: Value) -> Folder {
     let folder = Folder::new();
     chain(&folder, &["first", "second", "third"], settings);
     folder
@@ -295,58 +239,41 @@ fn drift_is_told_field_by_field() {
     run(&folder, &["drift", "plan.yaml"]).expect(0);
 }
 
-/// Surgery: each change leaves a backup that can be pushed back.
+/// A refresh takes over what is, and changes nothing outside.
 #[test]
-fn the_state_can_be_changed_by_hand_and_put_back() {
+fn refresh_only_brings_the_state_up_to_date() {
     let folder = chained(json!({}));
     run(&folder, &["apply", "plan.yaml", "--auto-approve"]).expect(0);
-    let before = run(&folder, &["state", "pull", "plan.yaml"]).expect(0).stdout;
-    folder.write("before.json", &before);
-
-    let (first, other) = ("simulated/global/node/first", "simulated/global/node/other");
-    let moved = run(&folder, &["state", "mv", "plan.yaml", first, other]).expect(0);
-    assert!(
-        moved.stderr.contains("The state before is in"),
-        "{}",
-        moved.transcript()
-    );
-    let removed = run(&folder, &["state", "rm", "plan.yaml", other]).expect(0);
-    assert!(
-        removed.stderr.contains("goes on existing"),
-        "{}",
-        removed.transcript()
-    );
-    assert_eq!(
-        run(&folder, &["state", "list", "plan.yaml"])
-            .stdout
-            .lines()
-            .count(),
-        2
-    );
-    let missing = run(
+    let world = vvbill::provider::simulated::World::open(&folder.path("world.json"), 1).unwrap();
+    world.meddle("node:first", "size", json!(9)).unwrap();
+    drop(world);
+    let planned = run(
         &folder,
-        &["state", "rm", "plan.yaml", "simulated/global/node/secnod"],
+        &["plan", "plan.yaml", "--refresh-only", "--detailed-exitcode"],
     )
-    .expect(1);
-    assert_snapshot!("state_rm_missing", steady(&missing));
-    let foreign = run(
+    .expect(2);
+    assert_snapshot!("run_plan_refresh_only", steady(&planned));
+    let refreshed = run(
         &folder,
-        &["state", "mv", "plan.yaml", first, "simulated/global/volume/x"],
+        &["apply", "plan.yaml", "--refresh-only", "--auto-approve"],
     )
-    .expect(64);
-    assert_snapshot!("state_mv_foreign", steady(&foreign));
-
-    let older = run(&folder, &["state", "push", "plan.yaml", "before.json"]).expect(1);
-    assert_snapshot!("state_push_older", steady(&older));
-    run(&folder, &["state", "push", "plan.yaml", "before.json", "--force"]).expect(0);
-    assert_eq!(
-        run(&folder, &["state", "list", "plan.yaml"])
-            .stdout
-            .lines()
-            .count(),
-        3
+    .expect(0);
+    assert!(
+        refreshed.stderr.contains("wanted 1, found 9"),
+        "{}",
+        refreshed.transcript()
     );
-    run(&folder, &["plan", "plan.yaml", "--detailed-exitcode"]).expect(0);
+    run(&folder, &["drift", "plan.yaml"]).expect(0);
+    let back = run(&folder, &["plan", "plan.yaml"]).expect(0);
+    assert!(back.stdout.contains("size: 9 → 1"), "{}", back.transcript());
+}
+
+/// A saved plan that can't be written leaves nothing behind.
+#[test]
+fn a_plan_that_cannot_be_saved_says_so() {
+    let folder = chained(json!({}));
+    let lost = run(&folder, &["plan", "plan.yaml", "--out", "nowhere/saved.plan"]).expect(1);
+    assert_snapshot!("unsaved_plan", steady(&lost));
 }
 
 /// Data stays in a destroy, and is listed; `--destroy-data` takes it.
