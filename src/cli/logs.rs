@@ -69,10 +69,13 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
     for log in &mut logs {
         report.data(log.tail(arguments.tail)?)?;
     }
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(Exit::Done);
+    }
+    loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = interrupts.next() => break,
+            () = interrupts.next() => return Ok(Exit::Done),
         }
         for log in &mut logs {
             let news = log.news()?;
@@ -81,7 +84,6 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
             }
         }
     }
-    Ok(Exit::Done)
 }
 
 /// The logs of what the state holds.
