@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Applies, Breaches, Context, Rule, Severity, key};
 use crate::spec::{DatabaseEngine, KafkaMode, Spec, Target};
 
-/// Ports that are given out from `local.port_base` on.
-const GIVEN_OUT: u32 = 64;
+/// Ports that each kind of process has behind `local.port_base`.
+const PLACES: u32 = 8;
+/// Prometheus is the eighth kind.
+const PROMETHEUS: u32 = 7;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -26,20 +28,20 @@ pub(super) const RULES: &[Rule] = &[
         applies: Applies::OnThisMachine,
         about: "A port under a name that no process has changes nothing: the process meant gets another one.",
         source: "vvbill",
-        remedy: "Use a name such as `kafka-1`, `redis-2`, `sentinel-1`, `shard-0`, `ingest-api-1`, `ingest-worker-1`, \
-                 `prometheus`.",
+        remedy: "Use a name such as `kafka-1`, `kafka-controller-1`, `kafka-jmx-1`, `redis-2`, `sentinel-1`, `shard-0`, \
+                 `ingest-api-1`, `ingest-worker-1`, `prometheus`.",
         check: process_is_unknown,
     },
     Rule {
         code: "VV922",
         severity: Severity::Error,
-        title: "a port lies among those that are given out",
+        title: "there is no port left for a process",
         applies: Applies::OnThisMachine,
-        about: "What has no port of its own gets one from `local.port_base` on, 64 are kept for it. A port that is named \
-                there could be given out as well.",
+        about: "What `local.ports` doesn't name gets one of the 64 ports from `local.port_base` on: eight for each kind \
+                of process, so that one more of a kind moves no other's port. A ninth of a kind has to be named.",
         source: "vvbill",
-        remedy: "Move `local.port_base` or the port.",
-        check: port_is_given_out,
+        remedy: "Name its port in `local.ports`.",
+        check: places_are_used_up,
     },
     Rule {
         code: "VV923",
@@ -94,56 +96,90 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// The names of the plan's processes, as `local.ports` takes them.
-fn processes(spec: &Spec) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut add = |name: &str, numbers: std::ops::Range<u32>| {
-        names.extend(numbers.map(|number| format!("{name}-{number}")));
+/// A process of the plan, and the port that it listens on.
+struct Process {
+    name: String,
+    /// Its place among the 64 ports; `None` for one that counts from elsewhere.
+    place: Option<u32>,
+    /// The port when `local.ports` doesn't name it; `None` where it has none left.
+    given: Option<u32>,
+}
+
+impl Process {
+    /// The port, and the field that decides it.
+    fn port(&self, spec: &Spec) -> Option<(u32, String)> {
+        match spec.local.ports.get(&self.name) {
+            Some(port) => Some((u32::from(port.get()), key("local.ports", &self.name))),
+            None => Some((self.given?, "local.port_base".to_owned())),
+        }
+    }
+}
+
+/// Every process of the plan: eight places for each kind, in the order in which `local.port_base` gives them.
+fn processes(spec: &Spec) -> Vec<Process> {
+    let brokers = spec.kafka.as_ref().map_or(0, |it| it.brokers);
+    let buffer = spec.buffer.as_ref();
+    let sentinels = buffer
+        .and_then(|it| it.sentinel.as_ref())
+        .map_or(0, |it| it.count);
+    let ingest = spec.ingest.as_ref();
+    let kinds = [
+        ("kafka", brokers, 1),
+        ("kafka-controller", brokers, 1),
+        ("redis", buffer.map_or(0, |it| it.replicas.saturating_add(1)), 1),
+        ("sentinel", sentinels, 1),
+        ("shard", spec.aurora.as_ref().map_or(0, |it| it.shards), 0),
+        ("ingest-api", ingest.map_or(0, |it| it.api_replicas), 1),
+        ("ingest-worker", ingest.map_or(0, |it| it.worker_replicas), 1),
+    ];
+    let base = u32::from(spec.local.port_base.get());
+    let mut processes = Vec::new();
+    let mut add = |name: String, kind: u32, index: u32| {
+        let place = kind * PLACES + index;
+        let given = Some(base + place).filter(|port| index < PLACES && *port <= u32::from(u16::MAX));
+        processes.push(Process {
+            name,
+            place: Some(place),
+            given,
+        });
     };
-    if let Some(kafka) = &spec.kafka {
-        add("kafka", 1..kafka.brokers.saturating_add(1));
-        add("kafka-controller", 1..kafka.brokers.saturating_add(1));
-    }
-    if let Some(buffer) = &spec.buffer {
-        add("redis", 1..buffer.replicas.saturating_add(2));
-        add(
-            "sentinel",
-            1..buffer
-                .sentinel
-                .as_ref()
-                .map_or(1, |it| it.count.saturating_add(1)),
-        );
-    }
-    if let Some(aurora) = &spec.aurora {
-        add("shard", 0..aurora.shards);
-    }
-    if let Some(ingest) = &spec.ingest {
-        add("ingest-api", 1..ingest.api_replicas.saturating_add(1));
-        add("ingest-worker", 1..ingest.worker_replicas.saturating_add(1));
+    for (kind, (name, count, first)) in (0..).zip(kinds) {
+        (0..count).for_each(|index| add(format!("{name}-{}", first + index), kind, index));
     }
     if spec.monitoring.is_some() {
-        names.insert("prometheus".to_owned());
+        add("prometheus".to_owned(), PROMETHEUS, 0);
     }
-    names
+    if let Some(first) = spec.kafka.as_ref().and_then(|it| it.jmx_port) {
+        processes.extend((0..brokers).map(|index| Process {
+            name: format!("kafka-jmx-{}", index + 1),
+            place: None,
+            given: Some(u32::from(first.get()) + index),
+        }));
+    }
+    processes
 }
 
 fn ports_clash(spec: &Spec, _: &Context, found: &mut Breaches) {
-    let mut owners: BTreeMap<u16, &str> = BTreeMap::new();
-    for (name, port) in &spec.local.ports {
-        if let Some(owner) = owners.insert(port.get(), name) {
-            let path = key("local.ports", name);
-            let why = format!("{port} is {owner}'s as well");
-            found.add(
-                &[&path, &key("local.ports", owner)],
-                why,
-                format!("set {path} to another port"),
-            );
+    let mut owners: BTreeMap<u32, (String, String)> = BTreeMap::new();
+    for process in processes(spec) {
+        let Some((port, path)) = process.port(spec) else {
+            continue;
+        };
+        if let Some((owner, owner_path)) = owners.insert(port, (process.name.clone(), path.clone())) {
+            let why = format!("{port} is {owner}'s as well as {}'s", process.name);
+            let named = key("local.ports", &process.name);
+            let paths = if path == "local.port_base" {
+                [&*owner_path, &*path]
+            } else {
+                [&*path, &*owner_path]
+            };
+            found.add(&paths, why, format!("set {named} to another port"));
         }
     }
 }
 
 fn process_is_unknown(spec: &Spec, _: &Context, found: &mut Breaches) {
-    let known = processes(spec);
+    let known: BTreeSet<String> = processes(spec).into_iter().map(|process| process.name).collect();
     for name in spec.local.ports.keys() {
         if !known.contains(name) {
             let path = key("local.ports", name);
@@ -158,14 +194,19 @@ fn process_is_unknown(spec: &Spec, _: &Context, found: &mut Breaches) {
     }
 }
 
-fn port_is_given_out(spec: &Spec, _: &Context, found: &mut Breaches) {
-    let base = u32::from(spec.local.port_base.get());
-    for (name, port) in &spec.local.ports {
-        if (base..base + GIVEN_OUT).contains(&u32::from(port.get())) {
-            let path = key("local.ports", name);
-            let why = format!("{port} lies within {base} to {}", base + GIVEN_OUT - 1);
-            let fix = format!("set {path}: {} or above", base + GIVEN_OUT);
-            found.add(&[&path, "local.port_base"], why, fix);
+fn places_are_used_up(spec: &Spec, _: &Context, found: &mut Breaches) {
+    for process in processes(spec) {
+        if process.port(spec).is_none() && process.place.is_some() {
+            let path = key("local.ports", &process.name);
+            let why = format!(
+                "eight of its kind fit behind {}, and it is none of them",
+                spec.local.port_base
+            );
+            found.add(
+                &[&path, "local.port_base"],
+                why,
+                format!("set {path} to a port of its own"),
+            );
         }
     }
 }
