@@ -3,5 +3,7 @@
 
 #[path = "rules/boundaries.rs"]
 mod boundaries;
+#[path = "rules/fields.rs"]
+mod fields;
 #[path = "rules/findings.rs"]
 mod findings;

@@ -18,30 +18,30 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rules");
 /// One boundary of a rule.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Boundary {
+pub(crate) struct Boundary {
     /// What is being told apart.
     what: String,
     /// The plan in `bases/` that both sides change.
     #[serde(default = "aws")]
-    base: String,
+    pub(crate) base: String,
     /// The field that the finding points at.
     at: String,
     /// What the plan just inside changes.
     #[serde(default)]
-    inside: serde_json::Value,
+    pub(crate) inside: serde_json::Value,
     /// What the plan just outside changes.
     #[serde(default)]
-    outside: serde_json::Value,
+    pub(crate) outside: serde_json::Value,
     /// The days on which both are judged, where that is the boundary.
     #[serde(default)]
-    today: Option<[Date; 2]>,
+    pub(crate) today: Option<[Date; 2]>,
 }
 
 fn aws() -> String {
     "aws".to_owned()
 }
 
-fn boundaries(code: &str) -> Vec<Boundary> {
+pub(crate) fn boundaries(code: &str) -> Vec<Boundary> {
     let file = format!("{FOLDER}/cases/{code}.yaml");
     let text = fs::read_to_string(&file)
         .unwrap_or_else(|error| panic!("{code} has no boundary test: {file}: {error}"));
@@ -49,7 +49,7 @@ fn boundaries(code: &str) -> Vec<Boundary> {
 }
 
 /// The base with a part of a plan laid over it.
-fn plan(base: &str, part: &serde_json::Value) -> Result<Loaded, String> {
+pub(crate) fn plan(base: &str, part: &serde_json::Value) -> Result<Loaded, String> {
     let mut overrides = Overrides::default();
     if !part.is_null() {
         overrides

@@ -1,5 +1,7 @@
 //! VV520–539: load balancer, listeners, target groups.
 
+use std::collections::BTreeMap;
+
 use super::{Applies, Breaches, Context, Rule, Severity, key};
 use crate::spec::{
     Duration, HealthCheck, LoadBalancer, LoadBalancerKind, LoadBalancerProtocol, Spec, StickinessKind,
@@ -136,6 +138,26 @@ pub(super) const RULES: &[Rule] = &[
         source: "Elastic Load Balancing, \"Deletion protection\"",
         remedy: "Set `load_balancer.deletion_protection: true`.",
         check: production_is_unprotected,
+    },
+    Rule {
+        code: "VV532",
+        severity: Severity::Error,
+        title: "two listeners share a port",
+        applies: Applies::OnAws,
+        about: "A load balancer has one listener a port; AWS refuses the second.",
+        source: LISTENERS,
+        remedy: "Give each listener a port of its own.",
+        check: listeners_clash,
+    },
+    Rule {
+        code: "VV533",
+        severity: Severity::Error,
+        title: "targets can't go unchecked",
+        applies: Applies::OnAws,
+        about: "AWS lets health checks be turned off for Lambda functions only; for pods and nodes it refuses.",
+        source: HEALTH,
+        remedy: "Leave `health_check.enabled` out.",
+        check: targets_go_unchecked,
     },
 ];
 
@@ -448,5 +470,36 @@ fn production_is_unprotected(spec: &Spec, _: &Context, found: &mut Breaches) {
             "the environment is production",
             "set load_balancer.deletion_protection: true",
         );
+    }
+}
+
+fn listeners_clash(spec: &Spec, _: &Context, found: &mut Breaches) {
+    let Some(balancer) = &spec.load_balancer else {
+        return;
+    };
+    let mut owners: BTreeMap<u16, &str> = BTreeMap::new();
+    for (name, listener) in &balancer.listeners {
+        if let Some(owner) = owners.insert(listener.port.get(), name) {
+            let path = format!("{}.port", key("load_balancer.listeners", name));
+            let other = format!("{}.port", key("load_balancer.listeners", owner));
+            let why = format!("{} is {owner}'s as well", listener.port);
+            found.add(&[&path, &other], why, format!("set {path} to another port"));
+        }
+    }
+}
+
+fn targets_go_unchecked(spec: &Spec, _: &Context, found: &mut Breaches) {
+    let Some(balancer) = &spec.load_balancer else {
+        return;
+    };
+    for (path, group) in target_groups(balancer) {
+        if !group.health_check.enabled {
+            let path = format!("{path}.health_check.enabled");
+            found.add(
+                &[&path],
+                "a dead target would be sent requests for ever",
+                format!("leave {path} out"),
+            );
+        }
     }
 }

@@ -23,6 +23,7 @@ mod pods;
 mod promises;
 mod secrets;
 mod sizing;
+mod state;
 mod storage;
 mod tuning;
 mod workloads;
@@ -51,6 +52,7 @@ const RULES: &[&[Rule]] = &[
     alerts::RULES,
     promises::RULES,
     sizing::RULES,
+    state::RULES,
     secrets::RULES,
     local::RULES,
 ];
