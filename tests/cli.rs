@@ -7,6 +7,8 @@
 mod binary;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
+#[path = "cli/looks.rs"]
+mod looks;
 #[path = "cli/plan_files.rs"]
 mod plan_files;
 #[path = "cli/runs.rs"]

@@ -2,7 +2,7 @@
 //!
 //! What should exist stands in `things.json`, the world in `world.json`, both in the run's folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,13 @@ fn platform(_: &Spec) -> Result<Platform, Unsupported> {
             api: vec!["http://127.0.0.1:8000".into()],
             ..Endpoints::default()
         },
-        trace: |_| Trace::default(),
+        trace: |record| {
+            let log = PathBuf::from(format!("{}.log", record.address.name()));
+            Trace {
+                logs: log.exists().then_some(log).into_iter().collect(),
+                ..Trace::default()
+            }
+        },
     })
 }
 
