@@ -1,4 +1,4 @@
-//! The command line: one file a command, and [`report`], the only place that prints.
+//! The command line: one file a command, and `report`, the only place that prints.
 //!
 //! Reads the files that the pure layers ask for, hands their results to the next layer and turns what
 //! comes back into text, JSON and exit codes. May depend on every other module; none depends on it.
