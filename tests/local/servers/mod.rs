@@ -1,6 +1,7 @@
 //! Everything here starts real servers, on free ports of the loopback, in folders of its own.
 
 mod kafka;
+mod kill;
 mod platform;
 mod postgres;
 mod processes;
