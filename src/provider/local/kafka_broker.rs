@@ -214,9 +214,8 @@ impl KafkaBroker {
             .set("socket.timeout.ms", "5000")
             .create();
         let metadata = client.and_then(|client| client.fetch_metadata(None, Duration::from_secs(5)));
-        let metadata = match metadata {
-            Ok(metadata) => metadata,
-            Err(_) => return Readiness::Pending("does not answer yet".into()),
+        let Ok(metadata) = metadata else {
+            return Readiness::Pending("does not answer yet".into());
         };
         let me = i32::try_from(self.node_id).unwrap_or(i32::MAX);
         if !metadata.brokers().iter().any(|broker| broker.id() == me) {
