@@ -78,3 +78,59 @@ fn edges(desired: &[Desired]) -> impl Iterator<Item = (Address, Address)> {
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     writeln!(text, "{arguments}").expect("writing to a string can't fail");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::Ref;
+
+    fn pair() -> Vec<Desired> {
+        let data = Address::new("local", "global", "data_folder", "shard-0");
+        let folder: Ref<String> = Ref::output(&data, "path");
+        let resource = |address: Address, properties, protect, section: &str| Desired {
+            origin: section.into(),
+            depends_on: BTreeSet::new(),
+            section: section.into(),
+            address,
+            properties,
+            protect,
+        };
+        vec![
+            resource(data, json!({}), true, "database"),
+            resource(
+                Address::new("local", "global", "postgres", "shard-0"),
+                json!({ "folder": folder }),
+                false,
+                "database",
+            ),
+        ]
+    }
+
+    #[test]
+    fn both_languages_have_every_resource_and_every_arrow() {
+        insta::assert_snapshot!(dot(&pair()), @r#"
+        digraph vvbill {
+          rankdir = LR;
+          node [shape = box];
+          subgraph cluster_0 {
+            label = "database";
+            "local/global/data_folder/shard-0" [label = "data_folder\nshard-0", shape = cylinder];
+            "local/global/postgres/shard-0" [label = "postgres\nshard-0"];
+          }
+          "local/global/postgres/shard-0" -> "local/global/data_folder/shard-0";
+        }
+        "#);
+        insta::assert_snapshot!(mermaid(&pair()), @r#"
+        flowchart LR
+          subgraph database
+            n0[("data_folder<br>shard-0")]
+            n1["postgres<br>shard-0"]
+          end
+          n1 --> n0
+        "#);
+    }
+}

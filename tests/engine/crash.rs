@@ -162,10 +162,12 @@ pub fn child() {
             ..LockOptions::new("apply")
         };
         let observer = |_: &Event| {};
-        let mut session = Session::open(store, Some(options), &observer).await.unwrap();
+        let mut session = Session::open(store, Some(options), &observer)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         let observed = apply::observe(&mut session, &providers, 10, true, &observer)
             .await
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{error}"));
         let input = plan::Input {
             name: "test",
             target: "simulated",

@@ -356,14 +356,19 @@ impl Inner {
         }
     }
 
-    /// In one call, so that a killed process leaves whole lines.
+    /// In one call, so that a killed process leaves whole lines; where there is no room, nothing.
     fn write(&mut self, line: &Line) -> Result<(), ProviderError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let mut text = serde_json::to_vec(line)
-            .map_err(|why| ProviderError::refused(format!("the world can't be written: {why}")))?;
+        let failed = |why: &dyn fmt::Display| {
+            ProviderError::refused(format!("the world's file can't be written: {why}"))
+        };
+        let mut text = serde_json::to_vec(line).map_err(|why| failed(&why))?;
         text.push(b'\n');
-        file.write_all(&text)
-            .map_err(|why| ProviderError::refused(format!("the world's file can't be written: {why}")))
+        let length = file.metadata().map_err(|why| failed(&why))?.len();
+        file.write_all(&text).map_err(|why| match file.set_len(length) {
+            Ok(()) => failed(&why),
+            Err(cut) => failed(&format!("{why}, and half a line stays: {cut}")),
+        })
     }
 }
 
