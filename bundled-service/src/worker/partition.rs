@@ -17,6 +17,9 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long rows stay unread behind a batch that Postgres has not taken.
+const READABLE_WITHIN: Duration = Duration::from_millis(250);
+
 static WARN_OF_CREATE_TIME: Once = Once::new();
 
 /// A partition and its lanes, one a shard. Dropping it cancels what is under way.
@@ -185,17 +188,22 @@ impl Partition {
         }
     }
 
-    /// Closes what is old enough: rows after the flush interval, once the batch before is
-    /// committed; empty ranges after the idle interval.
+    /// Closes what is old enough: rows after the flush interval, or, while the batch before them is
+    /// not committed, after a longer one, so that they become readable though Postgres waits; empty
+    /// ranges after the idle interval.
     pub(super) fn close_old(&mut self, now: Instant, flush: Duration, idle: Duration) {
         let position = self.position;
         self.cut(position);
         for track in &mut self.tracks {
-            if !track.cuts.is_empty() || track.lane.under_way.load(Relaxed) > 0 {
-                continue;
-            }
-            let limit = if track.builder.is_empty() { idle } else { flush };
-            if now.duration_since(track.since) >= limit && position > track.start {
+            let waits = track.lane.under_way.load(Relaxed) > 0;
+            let limit = match (track.builder.is_empty(), waits) {
+                (true, true) => continue,
+                (true, false) => idle,
+                (false, true) => flush.max(READABLE_WITHIN),
+                (false, false) => flush,
+            };
+            let old = now.duration_since(track.since) >= limit && position > track.start;
+            if old && track.cuts.is_empty() {
                 track.close(position);
             }
         }

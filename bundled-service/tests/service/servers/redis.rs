@@ -116,8 +116,11 @@ fn usage_shows_what_postgres_does_not_have_yet() {
     for lock in &locks {
         lock.execute("begin; lock table events in exclusive mode");
     }
-    world.send(&generator.batch(500, 1_000));
-    reader.wait_until_right(&generator, 20);
+    // Batch after batch, while the first of them waits.
+    for _ in 0..3 {
+        world.send(&generator.batch(200, 1_000));
+        reader.wait_until_right(&generator, 20);
+    }
     assert!(world.ledger().0 < generator.distinct);
     for lock in &locks {
         lock.execute("commit");
