@@ -1,6 +1,6 @@
 //! Deciding: desired + state + observed → [`Plan`], ordered actions with reasons.
 //!
-//! Pure: no IO, no clock, no async, no provider beyond its [`KindFacts`]. What a plan says is what
+//! Pure: no IO, no clock, no async, no provider beyond its [`KindFacts`](crate::provider::KindFacts). What a plan says is what
 //! `apply` does; nothing is decided again.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What a plan that parses can still get wrong: what AWS refuses, what contradicts itself, what can't hold.
 //!
-//! Each rule is a row of [`RULES`]: a code, a severity, the text of `explain`, and a pure function from a
+//! Each rule is a row of `RULES`: a code, a severity, the text of `explain`, and a pure function from a
 //! [`Spec`] to what it found. One file a family; the figures that rules rely on stand in `facts`, with
 //! their sources. Depends on the plan's types only; never reads a file, a clock or the network: what day it
 //! is comes in with the [`Context`].
