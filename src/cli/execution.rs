@@ -88,7 +88,7 @@ pub(crate) async fn run(
     report: &Report,
 ) -> Result<Exit, Error> {
     let teller = match order.json {
-        true => Teller::Program(Stream::new(report, order.operation)),
+        true => Teller::Program(Stream::new(report, order.operation, site.places.clone())),
         false => Teller::Person(Narrator::new(report)),
     };
     let result = locked(site, order, locking, &teller, report).await;
@@ -249,7 +249,7 @@ fn tell(site: &Site, outcome: &Outcome, teller: &Teller, report: &Report) {
         let error = failed(site, failure);
         match teller {
             Teller::Person(_) => report.say(format_args!("\n{}", report::failure::render(&error).trim_end())),
-            // The event of the failure was told already, without the line of the plan.
+            // The event of the failure was told already.
             Teller::Program(_) => {}
         }
     }

@@ -200,6 +200,11 @@ fn a_failure_as_ndjson_has_its_diagnostics() {
         .find(|line| line["diagnostic"]["severity"] == "error")
         .unwrap();
     assert_eq!(error["diagnostic"]["address"], "simulated/global/node/second");
+    assert_eq!(error["diagnostic"]["range"]["filename"], "plan.yaml");
+    assert_eq!(
+        error["diagnostic"]["range"]["start"],
+        json!({ "line": 2, "column": 9 })
+    );
 }
 
 /// `plan --json` is one document in Terraform's plan format; `show --json` says the same.

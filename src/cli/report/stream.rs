@@ -2,10 +2,13 @@
 //!
 //! After <https://developer.hashicorp.com/terraform/internals/machine-readable-ui>.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Report;
+use super::snippet::Snippet;
 use crate::apply::{Event, Observer, Severity};
 use crate::cli::error::Error;
 use crate::plan::{Mode, Plan, Tally, Verb};
@@ -19,13 +22,16 @@ pub(crate) struct Stream {
     report: Report,
     /// `apply` or `destroy`.
     operation: &'static str,
+    /// Where the plan's fields stand that resources come from.
+    places: BTreeMap<String, Snippet>,
 }
 
 impl Stream {
-    pub(crate) fn new(report: &Report, operation: &'static str) -> Self {
+    pub(crate) fn new(report: &Report, operation: &'static str, places: BTreeMap<String, Snippet>) -> Self {
         let stream = Self {
             report: report.clone(),
             operation,
+            places,
         };
         stream.version();
         stream
@@ -123,11 +129,7 @@ impl Stream {
             diagnostic["address"] = address.clone().into();
         }
         if let Some(place) = &error.at {
-            diagnostic["range"] = json!({
-                "filename": place.file,
-                "start": { "line": place.line, "column": place.column },
-                "end": { "line": place.end_line, "column": place.end_column },
-            });
+            diagnostic["range"] = range(place);
         }
         self.emit(
             "error",
@@ -138,7 +140,15 @@ impl Stream {
         );
     }
 
-    fn diagnostic(&self, severity: Severity, summary: &str, detail: &str, address: Option<&Address>) {
+    /// `place` is the line of the plan that it comes from.
+    fn diagnostic(
+        &self,
+        severity: Severity,
+        summary: &str,
+        detail: &str,
+        address: Option<&Address>,
+        place: Option<&Snippet>,
+    ) {
         let (level, label) = match severity {
             Severity::Warning => ("warn", "Warning"),
             Severity::Error => ("error", "Error"),
@@ -147,32 +157,49 @@ impl Stream {
         if let Some(address) = address {
             diagnostic["address"] = address.as_str().into();
         }
-        self.emit(
-            level,
-            &format!("{label}: {summary}"),
-            "diagnostic",
-            "diagnostic",
-            diagnostic,
-        );
+        if let Some(place) = place {
+            diagnostic["range"] = range(place);
+        }
+        let message = format!("{label}: {summary}");
+        self.emit(level, &message, "diagnostic", "diagnostic", diagnostic);
+    }
+
+    /// One step of one resource's action: `fields` besides the resource and the action.
+    fn step(&self, kind: &str, address: &Address, verb: Verb, message: &str, fields: &[(&str, Value)]) {
+        let mut hook = json!({
+            "resource": resource(address),
+            "action": word(verb),
+            "vvbill_action": verb.name(),
+        });
+        for (name, value) in fields {
+            hook[*name] = value.clone();
+        }
+        let level = if kind == "apply_errored" { "error" } else { "info" };
+        self.emit(level, &format!("{address}: {message}"), kind, "hook", hook);
+    }
+
+    fn summary(&self, done: &Tally, failed: usize, not_tried: usize) {
+        let mut changes = changes(done, self.operation);
+        changes["failed"] = failed.into();
+        changes["not_tried"] = not_tried.into();
+        let done = super::plan::counts(done, "");
+        let message = format!("{done}, {failed} failed, {not_tried} not tried");
+        self.emit("info", &message, "change_summary", "changes", changes);
     }
 }
 
 impl Observer for Stream {
     fn observe(&self, event: &Event) {
-        let hook = |address: &Address, verb: &Verb| json!({ "resource": resource(address), "action": word(*verb), "vvbill_action": verb.name() });
+        let id_fields = |id: &Option<String>| match id {
+            Some(id) => vec![("id_key", json!("id")), ("id_value", json!(id))],
+            None => Vec::new(),
+        };
         match event {
             // The plan was told as a whole; looking is no change of state.
             Event::Refreshing { .. } | Event::PlannedChange { .. } => {}
             Event::Started { address, verb, id } => {
-                let mut hook = hook(address, verb);
-                identify(&mut hook, id.as_deref());
-                self.emit(
-                    "info",
-                    &format!("{address}: {verb} started"),
-                    "apply_start",
-                    "hook",
-                    hook,
-                );
+                let message = format!("{verb} started");
+                self.step("apply_start", address, *verb, &message, &id_fields(id));
             }
             Event::Progress {
                 address,
@@ -180,11 +207,10 @@ impl Observer for Stream {
                 elapsed,
                 message,
             } => {
-                let mut hook = hook(address, verb);
-                hook["elapsed_seconds"] = elapsed.as_secs().into();
-                hook["progress"] = message.as_str().into();
-                let text = format!("{address}: {verb}: {message} [{}s elapsed]", elapsed.as_secs());
-                self.emit("info", &text, "apply_progress", "hook", hook);
+                let seconds = elapsed.as_secs();
+                let fields = [("elapsed_seconds", json!(seconds)), ("progress", json!(message))];
+                let message = format!("{verb}: {message} [{seconds}s elapsed]");
+                self.step("apply_progress", address, *verb, &message, &fields);
             }
             Event::Completed {
                 address,
@@ -192,11 +218,10 @@ impl Observer for Stream {
                 id,
                 elapsed,
             } => {
-                let mut hook = hook(address, verb);
-                identify(&mut hook, id.as_deref());
-                hook["elapsed_seconds"] = elapsed.as_secs().into();
-                let text = format!("{address}: {verb} complete after {}s", elapsed.as_secs());
-                self.emit("info", &text, "apply_complete", "hook", hook);
+                let mut fields = id_fields(id);
+                fields.push(("elapsed_seconds", json!(elapsed.as_secs())));
+                let message = format!("{verb} complete after {}s", elapsed.as_secs());
+                self.step("apply_complete", address, *verb, &message, &fields);
             }
             Event::Errored {
                 address,
@@ -204,43 +229,43 @@ impl Observer for Stream {
                 elapsed,
                 message,
                 hint,
-                ..
+                origin,
             } => {
-                let mut hook = hook(address, verb);
-                hook["elapsed_seconds"] = elapsed.as_secs().into();
-                let text = format!("{address}: {verb} errored after {}s", elapsed.as_secs());
-                self.emit("error", &text, "apply_errored", "hook", hook);
+                let fields = [("elapsed_seconds", json!(elapsed.as_secs()))];
+                let text = format!("{verb} errored after {}s", elapsed.as_secs());
+                self.step("apply_errored", address, *verb, &text, &fields);
                 let detail = hint.as_deref().unwrap_or_default();
-                self.diagnostic(Severity::Error, message, detail, Some(address));
+                let place = origin.as_ref().and_then(|origin| self.places.get(origin));
+                self.diagnostic(Severity::Error, message, detail, Some(address), place);
             }
             Event::Skipped { address, because, .. } => {
-                self.diagnostic(Severity::Warning, "not tried", because, Some(address));
+                self.diagnostic(Severity::Warning, "not tried", because, Some(address), None);
             }
             Event::Summary {
                 done,
                 failed,
                 not_tried,
                 ..
-            } => {
-                let mut changes = changes(done, self.operation);
-                changes["failed"] = (*failed).into();
-                changes["not_tried"] = (*not_tried).into();
-                let message = format!(
-                    "{}, {failed} failed, {not_tried} not tried",
-                    super::plan::counts(done, "")
-                );
-                self.emit("info", &message, "change_summary", "changes", changes);
-            }
+            } => self.summary(done, *failed, *not_tried),
             Event::Diagnostic {
                 severity,
                 summary,
                 detail,
                 address,
             } => {
-                self.diagnostic(*severity, summary, detail, address.as_ref());
+                self.diagnostic(*severity, summary, detail, address.as_ref(), None);
             }
         }
     }
+}
+
+/// Terraform's: lines and columns from 1.
+fn range(place: &Snippet) -> Value {
+    json!({
+        "filename": place.file,
+        "start": { "line": place.line, "column": place.column },
+        "end": { "line": place.end_line, "column": place.end_column },
+    })
 }
 
 fn resource(address: &Address) -> Value {
@@ -253,13 +278,6 @@ fn resource(address: &Address) -> Value {
         "resource_name": address.name(),
         "resource_key": null,
     })
-}
-
-fn identify(hook: &mut Value, id: Option<&str>) {
-    if let Some(id) = id {
-        hook["id_key"] = "id".into();
-        hook["id_value"] = id.into();
-    }
 }
 
 /// Terraform's word for a verb.
