@@ -16,7 +16,8 @@ use super::report::snippet::Snippet;
 use super::saved::Saved;
 use super::target::{Platform, Targets};
 use crate::apply::{self, Observer, Session};
-use crate::plan::{self, Mode, Plan};
+use crate::plan::{self, Mode, Plan, PlanError};
+use crate::resource::Address;
 use crate::spec::Spec;
 use crate::state::{LockOptions, State, Store, store::FileStore};
 
@@ -120,7 +121,30 @@ impl Site {
             facts: &|address| providers.facts(address),
             now: Timestamp::now(),
         };
-        Ok(plan::make(input, options)?)
+        plan::make(input, options).map_err(|error| self.refusal(error))
+    }
+
+    /// Why there is no plan, at the line that brings the resource it is about.
+    fn refusal(&self, error: PlanError) -> Error {
+        let address = match &error {
+            PlanError::Protected(blocked) => blocked.first().map(|blocked| &blocked.address),
+            PlanError::Cycle(circle) => circle.first(),
+            PlanError::MissingDependency { dependent, .. } | PlanError::MissingOutput { dependent, .. } => {
+                Some(dependent)
+            }
+            PlanError::Duplicate(address) | PlanError::UnknownKind(address) => Some(address),
+            _ => None,
+        };
+        let desired = |address: &Address| {
+            self.platform
+                .desired
+                .iter()
+                .find(|desired| desired.address == *address)
+        };
+        let place = address
+            .and_then(desired)
+            .and_then(|desired| self.place(Some(&desired.origin)));
+        Error::from(error).at(place)
     }
 
     /// The line of the plan that brings what comes from `origin`.

@@ -281,6 +281,21 @@ fn a_plan_that_cannot_be_saved_says_so() {
     assert_snapshot!("unsaved_plan", steady(&lost));
 }
 
+/// Data is replaced only when asked for by address; the refusal names the plan's line and the way out.
+#[test]
+fn data_is_replaced_only_when_asked_for_by_address() {
+    let folder = Folder::new();
+    let data = |image: &str| vec![json!({ "name": "data", "image": image, "protect": true })];
+    things_of(&folder, data("old"), json!({}));
+    run(&folder, &["apply", "plan.yaml", "--auto-approve"]).expect(0);
+    things_of(&folder, data("new"), json!({}));
+    let refused = run(&folder, &["plan", "plan.yaml"]).expect(1);
+    assert_snapshot!("run_plan_protected", steady(&refused));
+    let asked = ["plan", "plan.yaml", "--replace", "simulated/global/node/data"];
+    let planned = run(&folder, &asked).expect(0);
+    assert_snapshot!("run_plan_replace", steady(&planned));
+}
+
 /// Data stays in a destroy, and is listed; `--destroy-data` takes it.
 #[test]
 fn destroy_lists_what_it_retains() {

@@ -76,7 +76,7 @@ fn address(name: &str) -> Address {
     Address::new("simulated", "global", "node", name)
 }
 
-/// `{"name", "size", "after": [names], "protect"}`.
+/// `{"name", "size", "image", "after": [names], "protect"}`; another `image` needs a replacement.
 fn desired(thing: &Value) -> Desired {
     let name = thing["name"].as_str().unwrap();
     let after = thing["after"]
@@ -91,6 +91,9 @@ fn desired(thing: &Value) -> Desired {
         })
         .collect();
     let mut properties = json!({ "name": name, "size": thing["size"].as_u64().unwrap_or(1) });
+    if let Some(image) = thing.get("image") {
+        properties["image"] = image.clone();
+    }
     if !uses.is_empty() {
         properties["uses"] = uses.into();
     }
