@@ -1,7 +1,7 @@
 //! VV400–419: the write-behind buffer and its Sentinels.
 
 use super::facts::failover;
-use super::kafka::promises_no_loss;
+use super::replication::promises_no_loss;
 use super::{Applies, Breaches, Context, Rule, Severity, gib, seconds};
 use crate::spec::{Duration, EvictionPolicy, Spec};
 

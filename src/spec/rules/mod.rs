@@ -10,7 +10,9 @@ mod buffer;
 mod cache;
 mod cluster;
 mod connections;
+mod cost;
 mod database;
+mod database_operation;
 mod database_parameters;
 mod edge;
 mod facts;
@@ -21,10 +23,13 @@ mod network;
 mod nodes;
 mod pods;
 mod promises;
+mod replication;
+mod rollout;
 mod secrets;
 mod sizing;
 mod state;
 mod storage;
+mod target_groups;
 mod tuning;
 mod workloads;
 
@@ -32,26 +37,31 @@ use jiff::civil::Date;
 
 use super::{Diagnostic, FieldPath, Loaded, Severity, Spec, Target};
 
-/// All rules, in the order of their codes.
+/// All rules, family by family.
 const RULES: &[&[Rule]] = &[
     cluster::RULES,
     nodes::RULES,
     workloads::RULES,
     pods::RULES,
     database::RULES,
+    database_operation::RULES,
     database_parameters::RULES,
     connections::RULES,
+    replication::RULES,
     kafka::RULES,
     storage::RULES,
     buffer::RULES,
     cache::RULES,
     network::RULES,
     load_balancer::RULES,
+    target_groups::RULES,
     edge::RULES,
     tuning::RULES,
     alerts::RULES,
     promises::RULES,
+    rollout::RULES,
     sizing::RULES,
+    cost::RULES,
     state::RULES,
     secrets::RULES,
     local::RULES,
@@ -113,7 +123,7 @@ pub fn check(loaded: &Loaded, context: &Context) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// Every finding, in the order of the rules' codes.
+/// Every finding, family by family.
 pub fn findings(spec: &Spec, context: &Context) -> Vec<Finding> {
     all()
         .filter(|rule| rule.applies.to(spec.target))
@@ -130,7 +140,7 @@ pub fn findings(spec: &Spec, context: &Context) -> Vec<Finding> {
         .collect()
 }
 
-/// All rules, in the order of their codes.
+/// All rules, family by family.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     RULES.iter().copied().flatten()
 }

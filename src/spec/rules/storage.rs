@@ -118,7 +118,7 @@ fn whole_hours(seconds: Decimal) -> Duration {
 }
 
 fn retention_is_too_short(spec: &Spec, _: &Context, found: &mut Breaches) {
-    let (Some(kafka), true) = (&spec.kafka, super::kafka::promises_no_loss(spec)) else {
+    let (Some(kafka), true) = (&spec.kafka, super::replication::promises_no_loss(spec)) else {
         return;
     };
     if kafka.retention < Duration::from_secs(86_400) {

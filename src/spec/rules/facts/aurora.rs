@@ -1,7 +1,8 @@
 //! Aurora PostgreSQL: versions, parameters and their units.
 //!
 //! Versions: `DescribeDBEngineVersions` as cfn-lint 1.58 (October 2026) carries it, with its list of
-//! deprecated ones. Parameters: the Aurora user guide, "Aurora PostgreSQL parameters".
+//! deprecated ones. Parameters: the Aurora user guide, "Aurora PostgreSQL parameters", and what
+//! `DescribeDBClusterParameters` answers for the family aurora-postgresql14.
 
 /// Versions that a new cluster accepts, oldest first.
 pub(crate) const OFFERED: &[&str] = &[
@@ -67,6 +68,7 @@ pub(crate) const STATIC_PARAMETERS: &[&str] = &[
     "shared_buffers",
     "shared_preload_libraries",
     "track_activity_query_size",
+    "wal_buffers",
 ];
 
 /// Parameters of community PostgreSQL that Aurora, whose storage writes no local WAL, doesn't offer.
