@@ -113,8 +113,7 @@ struct Subject {
 }
 
 fn subjects() -> Vec<Subject> {
-    let own = ["specification", "production", "staging", "local"]
-        .map(|plan| load(&format!("plans/{plan}.yaml")).spec);
+    let own = ["specification", "production", "local"].map(|plan| load(&format!("plans/{plan}.yaml")).spec);
     let bases = ["aws", "local"].map(|base| boundaries::plan(base, &Value::Null).unwrap().spec);
     let subject = |spec: Spec| {
         let values = serde_json::to_value(&spec).unwrap();
