@@ -108,7 +108,7 @@ fn exercise(platform: &Platform, options: &Options) -> Result<Value> {
         "reconcile", ""
     );
     account["reconciles"] = json!(agrees);
-    account["reconciliation"] = reconciliation;
+    account["reconciliation"] = reconciliation["summary"].clone();
     Ok(account)
 }
 
