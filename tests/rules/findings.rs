@@ -44,3 +44,19 @@ fn the_plans_to_start_from_have_no_error() {
         insta::assert_snapshot!(plan, diagnostic::render(&found, &loaded.sources));
     }
 }
+
+/// The plans name the rule behind each change; whoever asks `explain` for it gets an answer.
+#[test]
+fn plans_name_rules_that_exist() {
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/plans")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (at, _) in text.match_indices("VV") {
+            let code: String = text[at..]
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
+            assert!(rules::explain(&code).is_ok(), "{}: {code}", path.display());
+        }
+    }
+}

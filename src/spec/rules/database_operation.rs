@@ -1,8 +1,8 @@
-//! VV206–213: how the database is watched, patched and kept safe.
+//! VV206–214: how the database is watched, patched and kept safe.
 
 use super::database::cluster;
 use super::{Applies, Breaches, Context, Rule, Severity};
-use crate::spec::{DatabaseInsights, Duration, Spec};
+use crate::spec::{DatabaseInsights, Duration, SecretReference, Spec};
 
 const MINUTES_A_DAY: u16 = 1_440;
 
@@ -81,6 +81,17 @@ pub(super) const RULES: &[Rule] = &[
         source: "Amazon Aurora user guide, \"Encrypting Amazon Aurora resources\"",
         remedy: "Set `aurora.storage_encrypted: true`.",
         check: storage_is_clear,
+    },
+    Rule {
+        code: "VV214",
+        severity: Severity::Warning,
+        title: "the administrator's password reaches files that are kept",
+        applies: Applies::OnAws,
+        about: "A password that is handed over from outside ends in Terraform's state, in the clear. With `managed` AWS \
+                makes it, keeps it in Secrets Manager and rotates it; nobody else ever has it.",
+        source: "Amazon Aurora user guide, \"Password management with Amazon Aurora and AWS Secrets Manager\"",
+        remedy: "Set `aurora.master_password: managed`.",
+        check: password_is_handed_over,
     },
 ];
 
@@ -188,6 +199,24 @@ fn storage_is_clear(spec: &Spec, _: &Context, found: &mut Breaches) {
             &["aurora.storage_encrypted"],
             "billing data would lie in the clear, and it can't be changed later",
             "set aurora.storage_encrypted: true",
+        );
+    }
+}
+
+fn password_is_handed_over(spec: &Spec, _: &Context, found: &mut Breaches) {
+    let Some(aurora) = cluster(spec) else { return };
+    if matches!(
+        aurora.master_password,
+        SecretReference::Environment(_) | SecretReference::File(_)
+    ) {
+        let why = format!(
+            "`{}` is read by whoever applies, and handed over",
+            aurora.master_password
+        );
+        found.add(
+            &["aurora.master_password"],
+            why,
+            "set aurora.master_password: managed",
         );
     }
 }

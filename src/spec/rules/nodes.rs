@@ -281,7 +281,7 @@ fn log_is_on_root_disk(spec: &Spec, _: &Context, found: &mut Breaches) {
         found.add(
             &["kafka.storage"],
             "unset means the node's root disk, which goes with the node",
-            "set kafka.storage: 500GiB and kafka.storage_class: gp3",
+            "set kafka.storage: 500GiB, kafka.storage_class: gp3 and eks.addons.aws-ebs-csi-driver: latest",
         );
     }
 }
