@@ -4,6 +4,7 @@
 //! creating it again finds them.
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,6 +103,12 @@ impl KafkaTopic {
     }
 
     fn ask(&self, broker: &str) -> Result<Option<Shape>, KafkaError> {
+        // librdkafka would try until the end of its time; nobody listens at a dead broker's port.
+        if TcpStream::connect(broker).is_err() {
+            return Err(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::BrokerTransportFailure,
+            ));
+        }
         let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", broker).create()?;
         let metadata = client.fetch_metadata(Some(&self.name), Duration::from_secs(5))?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.name);
