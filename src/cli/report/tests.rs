@@ -112,7 +112,7 @@ fn everything() -> Plan {
             Drift {
                 address: address("redis_server", "one"),
                 gone: false,
-                changes: diff(&json!({ "maxmemory": 1 }), &json!({ "maxmemory": 4 })),
+                changes: diff(&json!({ "maxmemory": 4 }), &json!({ "maxmemory": 1 })),
             },
             Drift {
                 address: address("kafka_topic", "two"),
