@@ -101,9 +101,9 @@ fn every_reference_leads_to_a_resource_and_there_is_no_cycle() {
         assert!(!free.is_empty(), "a cycle among {:?}", waiting.keys());
         for address in free {
             waiting.remove(&address);
-            waiting
-                .values_mut()
-                .for_each(|needs| drop(needs.remove(&address)));
+            for needs in waiting.values_mut() {
+                needs.remove(&address);
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::kafka_distribution::{VERSION, is_cached};
 use super::machine::{ingest_program, package, postgres_programs, program};
 use super::marker::marked;
 use super::platform::Owner;
-use super::platform_folder::{PlatformFolder, fallback};
+use super::platform_folder::{PlatformFolder, elsewhere};
 use super::port::{Holder, ensure_free, holder};
 use crate::provider::{ProviderError, Resource};
 use crate::resource::Desired;
@@ -231,7 +231,7 @@ fn reachable(folder: &PlatformFolder, wanted: &Path) -> Result<String, Problem> 
     if owner.is_none_or(|owner| owner.can_read(parent)) {
         return Ok(wanted.display().to_string());
     }
-    let place = fallback(wanted)?;
+    let place = elsewhere(wanted);
     Ok(format!(
         "{}, because the servers' user can't reach {}",
         place.display(),

@@ -76,27 +76,30 @@ impl PlatformFolder {
     }
 }
 
-/// A folder which every user can reach, for the platform that is wanted at `wanted`.
-pub(super) fn fallback(wanted: &Path) -> Result<PathBuf, ProviderError> {
-    let base = PathBuf::from(format!("/var/tmp/vvbill-{}", geteuid().as_raw()));
-    match fs::create_dir(&base) {
+/// Where the platform that is wanted at `wanted` lies when that is out of the servers' reach.
+pub(super) fn elsewhere(wanted: &Path) -> PathBuf {
+    let digest = Sha256::digest(wanted.as_os_str().as_encoded_bytes());
+    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    PathBuf::from(format!("/var/tmp/vvbill-{}", geteuid().as_raw())).join(name)
+}
+
+/// Makes the folder above `place`, which every user may pass through and only this one write to.
+fn open_way(place: &Path) -> Result<(), ProviderError> {
+    let base = place.parent().unwrap_or(Path::new("/var/tmp"));
+    match fs::create_dir(base) {
         Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(failed("make", &base, &why));
+            return Err(failed("make", base, &why));
         }
         _ => {}
     }
-    let metadata = fs::symlink_metadata(&base).map_err(|why| failed("read", &base, &why))?;
+    let metadata = fs::symlink_metadata(base).map_err(|why| failed("read", base, &why))?;
     if !metadata.is_dir() || metadata.uid() != geteuid().as_raw() {
         return Err(
             ProviderError::refused(format!("{} is not a folder of ours", base.display()))
                 .with_hint("set `local.folder` to a place that the servers' user can reach"),
         );
     }
-    fs::set_permissions(&base, fs::Permissions::from_mode(0o711))
-        .map_err(|why| failed("open up", &base, &why))?;
-    let digest = Sha256::digest(wanted.as_os_str().as_encoded_bytes());
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Ok(base.join(name))
+    fs::set_permissions(base, fs::Permissions::from_mode(0o711)).map_err(|why| failed("open up", base, &why))
 }
 
 impl Resource for PlatformFolder {
@@ -119,7 +122,7 @@ impl Resource for PlatformFolder {
 
     async fn find(&self, machine: &Machine, _token: &str) -> Result<Option<String>, ProviderError> {
         let wanted = self.wanted(machine);
-        let places = [wanted.canonicalize().ok(), fallback(&wanted).ok()];
+        let places = [wanted.canonicalize().ok(), Some(elsewhere(&wanted))];
         let found = places.into_iter().flatten().find(|place| record::exists(place));
         Ok(found.map(|place| place.display().to_string()))
     }
@@ -139,7 +142,8 @@ impl Resource for PlatformFolder {
                 .map_err(|why| failed("find", &wanted, &why))?;
             return Ok(place.display().to_string());
         }
-        let place = fallback(&wanted)?;
+        let place = elsewhere(&wanted);
+        open_way(&place)?;
         if !owner.is_none_or(|owner| owner.can_read(place.parent().unwrap_or(Path::new("/")))) {
             return Err(ProviderError::refused(format!(
                 "the servers' user can reach neither {} nor {}",
