@@ -33,6 +33,8 @@ mod target_groups;
 mod tuning;
 mod workloads;
 
+use std::sync::LazyLock;
+
 use jiff::civil::Date;
 
 use super::{Diagnostic, FieldPath, Loaded, Severity, Spec, Target};
@@ -123,7 +125,7 @@ pub fn check(loaded: &Loaded, context: &Context) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// Every finding, family by family.
+/// Every finding, in the order of the rules' codes.
 pub fn findings(spec: &Spec, context: &Context) -> Vec<Finding> {
     all()
         .filter(|rule| rule.applies.to(spec.target))
@@ -140,9 +142,14 @@ pub fn findings(spec: &Spec, context: &Context) -> Vec<Finding> {
         .collect()
 }
 
-/// All rules, family by family.
+/// All rules, in the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    RULES.iter().copied().flatten()
+    static SORTED: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
+        let mut rules: Vec<&'static Rule> = RULES.iter().copied().flatten().collect();
+        rules.sort_by_key(|rule| rule.code);
+        rules
+    });
+    SORTED.iter().copied()
 }
 
 /// The rule called `code`, in upper or lower case.
