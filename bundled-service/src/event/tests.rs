@@ -1,3 +1,5 @@
+//! What an event may be: parsing, quantities, identities and times at their boundaries.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

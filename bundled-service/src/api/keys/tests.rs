@@ -1,3 +1,5 @@
+//! Keys: which accounts and verbs each opens, and what a malformed file says.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
