@@ -1,5 +1,6 @@
 //! The engine, alone: plans over data, applies over a simulated world.
-#![allow(clippy::unwrap_used)]
+// Seeds are printed, so that a failure can be had again.
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 #[path = "engine/converge.rs"]
 mod converge;
