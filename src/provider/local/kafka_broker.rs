@@ -75,6 +75,8 @@ impl KafkaBroker {
         let mut all: Vec<OsString> = fixed.iter().map(OsString::from).collect();
         all.extend(options.iter().map(OsString::from));
         all.push(format!("-Dlog4j2.configurationFile={}", logging.display()).into());
+        // What a killed broker leaves (unpacked native libraries) goes with the platform.
+        all.push(format!("-Djava.io.tmpdir={}", site.home.display()).into());
         all.extend(["-cp".into(), classes.into_os_string(), main.into()]);
         all.extend(arguments.iter().map(OsString::from));
         Ok(all)

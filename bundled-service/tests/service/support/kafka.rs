@@ -85,7 +85,8 @@ impl Kafka {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
         ]);
-        java.args(["-cp", &class_path(), "kafka.Kafka"])
+        java.arg(format!("-Djava.io.tmpdir={}", folder.display()))
+            .args(["-cp", &class_path(), "kafka.Kafka"])
             .arg(folder.join("server.properties"));
         Process::start("Kafka", java, &folder.join("kafka.log"))
     }
