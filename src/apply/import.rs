@@ -83,7 +83,7 @@ pub async fn import(
             address.kind()
         )))
     })?;
-    let observe = || provider.observe(address.kind(), id);
+    let observe = || provider.observe(address, id);
     let found = repeat(
         &Pauses::default(),
         Instant::now() + facts.deadline,

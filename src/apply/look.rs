@@ -106,7 +106,7 @@ async fn look(
     repeat(
         pauses,
         Instant::now() + PATIENCE,
-        || provider.observe(address.kind(), id),
+        || provider.observe(address, id),
         |_| {},
     )
     .await
@@ -163,7 +163,7 @@ async fn find(
         ..
     } = operation;
     let provider = providers.of(address)?;
-    let find = || provider.find(address.kind(), properties.clone(), token);
+    let find = || provider.find(address, properties.clone(), token);
     let found = repeat(pauses, Instant::now() + PATIENCE, find, |_| {}).await?;
     match providers.facts(address).map(|facts| facts.found_by) {
         Some(FoundBy::Tag { settles_after_ms }) if found.is_none() => {
@@ -216,7 +216,7 @@ async fn ask(
     record: &crate::state::Record,
 ) -> Result<Readiness, ProviderError> {
     let provider = providers.of(&record.address)?;
-    let ask = || provider.readiness(record.address.kind(), record.properties.clone(), &record.id);
+    let ask = || provider.readiness(&record.address, record.properties.clone(), &record.id);
     repeat(pauses, Instant::now() + PATIENCE, ask, |_| {}).await
 }
 

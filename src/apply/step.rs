@@ -206,8 +206,8 @@ impl<'a> Worker<'a> {
         changes: &[Change],
         deadline: Instant,
     ) -> Result<(), ProviderError> {
-        let kind = self.action.address.kind();
-        let update = || self.provider.update(kind, properties.clone(), id, changes);
+        let address = &self.action.address;
+        let update = || self.provider.update(address, properties.clone(), id, changes);
         repeat(&self.run.options.pauses, deadline, update, |error| {
             self.again(error)
         })
@@ -223,8 +223,8 @@ impl<'a> Worker<'a> {
             .acquire()
             .await
             .expect("the semaphore is never closed");
-        let kind = self.action.address.kind();
-        let reboot = || self.provider.reboot(kind, properties.clone(), id);
+        let address = &self.action.address;
+        let reboot = || self.provider.reboot(address, properties.clone(), id);
         repeat(&self.run.options.pauses, deadline, reboot, |error| {
             self.again(error)
         })
@@ -261,8 +261,8 @@ impl<'a> Worker<'a> {
         else {
             return Ok(Ended::NotStarted);
         };
-        let kind = self.action.address.kind();
-        let delete = || self.provider.delete(kind, &id);
+        let address = &self.action.address;
+        let delete = || self.provider.delete(address, &id);
         let result = repeat(&self.run.options.pauses, deadline, delete, |error| {
             self.again(error)
         })

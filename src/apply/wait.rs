@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::attempt::{late, repeat};
 use super::step::{Failed, Worker};
 use super::{Event, Severity};
+use crate::plan::Verb;
 use crate::provider::{ErrorClass, FoundBy, ProviderError, Readiness};
 use crate::resource::{Change, Observed, diff};
 use crate::state::journal::Written;
@@ -20,11 +21,11 @@ impl Worker<'_> {
         token: &str,
         deadline: Instant,
     ) -> Result<String, (ProviderError, bool)> {
-        let kind = self.action.address.kind();
+        let address = &self.action.address;
         let mut in_doubt = false;
         let mut number = 0;
         loop {
-            let call = self.provider.create(kind, properties.clone(), token);
+            let call = self.provider.create(address, properties.clone(), token);
             let error = match tokio::time::timeout_at(deadline, call).await {
                 Ok(Ok(id)) => return Ok(id),
                 Ok(Err(error)) => error,
@@ -59,7 +60,7 @@ impl Worker<'_> {
         }
         let find = || {
             self.provider
-                .find(self.action.address.kind(), properties.clone(), token)
+                .find(&self.action.address, properties.clone(), token)
         };
         repeat(&self.run.options.pauses, deadline, find, |error| {
             self.again(error)
@@ -79,8 +80,14 @@ impl Worker<'_> {
             written.durable().await?;
         }
         self.wait_until_ready(properties, id, deadline).await?;
-        let kind = self.action.address.kind();
-        let observe = || self.provider.observe(kind, id);
+        let address = &self.action.address;
+        if self.facts.configures && matches!(self.action.verb, Verb::Create | Verb::Replace | Verb::Adopt) {
+            let configure = || self.provider.configure(address, properties.clone(), id);
+            let pauses = &self.run.options.pauses;
+            repeat(pauses, deadline, configure, |error| self.again(error)).await?;
+            self.wait_until_ready(properties, id, deadline).await?;
+        }
+        let observe = || self.provider.observe(address, id);
         let found = repeat(&self.run.options.pauses, deadline, observe, |error| {
             self.again(error)
         })
@@ -102,11 +109,11 @@ impl Worker<'_> {
         id: &str,
         deadline: Instant,
     ) -> Result<(), ProviderError> {
-        let kind = self.action.address.kind();
+        let address = &self.action.address;
         let mut pause = self.run.options.pauses.look;
         let mut last = String::new();
         loop {
-            let ask = || self.provider.readiness(kind, properties.clone(), id);
+            let ask = || self.provider.readiness(address, properties.clone(), id);
             match repeat(&self.run.options.pauses, deadline, ask, |error| self.again(error)).await? {
                 Readiness::Ready => return Ok(()),
                 Readiness::Failed(why) => return Err(ProviderError::refused(why)),
@@ -129,10 +136,10 @@ impl Worker<'_> {
     }
 
     pub(super) async fn wait_until_gone(&self, id: &str, deadline: Instant) -> Result<(), ProviderError> {
-        let kind = self.action.address.kind();
+        let address = &self.action.address;
         let mut pause = self.run.options.pauses.look;
         loop {
-            let observe = || self.provider.observe(kind, id);
+            let observe = || self.provider.observe(address, id);
             let found = repeat(&self.run.options.pauses, deadline, observe, |error| {
                 self.again(error)
             })

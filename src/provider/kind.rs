@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{KindFacts, Provider, ProviderError, Readiness, Resource};
-use crate::resource::{Change, Observed};
+use crate::resource::{Address, Change, Observed};
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, ProviderError>>;
 
@@ -18,12 +18,19 @@ pub struct Kind<C> {
     find: for<'a> fn(&'a C, Value, &'a str) -> Answer<'a, Option<String>>,
     create: for<'a> fn(&'a C, Value, &'a str) -> Answer<'a, String>,
     readiness: for<'a> fn(&'a C, Value, &'a str) -> Answer<'a, Readiness>,
+    configure: for<'a> fn(&'a C, Value, &'a str) -> Answer<'a, ()>,
     update: for<'a> fn(&'a C, Value, &'a str, &'a [Change]) -> Answer<'a, ()>,
     reboot: for<'a> fn(&'a C, Value, &'a str) -> Answer<'a, ()>,
     delete: for<'a> fn(&'a C, &'a str) -> Answer<'a, ()>,
+    leftover: for<'a> fn(&'a C, &'a str) -> Answer<'a, Option<String>>,
 }
 
 impl<C: Send + Sync + 'static> Kind<C> {
+    /// What the engine knows of it without calling it.
+    pub const fn facts(&self) -> KindFacts {
+        self.facts
+    }
+
     /// Erases `R`.
     pub const fn of<R: Resource<Cloud = C>>() -> Self {
         Self {
@@ -33,6 +40,7 @@ impl<C: Send + Sync + 'static> Kind<C> {
                 reboot_on: R::REBOOT_ON,
                 create_first: R::CREATE_FIRST,
                 stable_outputs: R::STABLE_OUTPUTS,
+                configures: R::CONFIGURES,
                 found_by: R::FOUND_BY,
                 deadline: R::DEADLINE,
             },
@@ -59,6 +67,9 @@ impl<C: Send + Sync + 'static> Kind<C> {
             readiness: |cloud, properties, id| {
                 async move { typed::<R>(properties)?.readiness(cloud, id).await }.boxed()
             },
+            configure: |cloud, properties, id| {
+                async move { typed::<R>(properties)?.configure(cloud, id).await }.boxed()
+            },
             update: |cloud, properties, id, changes| {
                 async move { typed::<R>(properties)?.update(cloud, id, changes).await }.boxed()
             },
@@ -66,6 +77,7 @@ impl<C: Send + Sync + 'static> Kind<C> {
                 async move { typed::<R>(properties)?.reboot(cloud, id).await }.boxed()
             },
             delete: |cloud, id| async move { R::delete(cloud, id).await }.boxed(),
+            leftover: |cloud, id| async move { R::leftover(cloud, id).await }.boxed(),
         }
     }
 }
@@ -114,37 +126,55 @@ impl<C: Send + Sync + 'static> Provider for Typed<C> {
         self.kind(kind).ok().map(|kind| kind.facts)
     }
 
-    fn observe<'a>(&'a self, kind: &'a str, id: &'a str) -> Answer<'a, Option<Observed>> {
-        async move { (self.kind(kind)?.observe)(&self.cloud, id).await }.boxed()
+    fn observe<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, Option<Observed>> {
+        async move { (self.kind(address.kind())?.observe)(&self.cloud, id).await }.boxed()
     }
 
-    fn find<'a>(&'a self, kind: &'a str, properties: Value, token: &'a str) -> Answer<'a, Option<String>> {
-        async move { (self.kind(kind)?.find)(&self.cloud, properties, token).await }.boxed()
+    fn find<'a>(
+        &'a self,
+        address: &'a Address,
+        properties: Value,
+        token: &'a str,
+    ) -> Answer<'a, Option<String>> {
+        async move { (self.kind(address.kind())?.find)(&self.cloud, properties, token).await }.boxed()
     }
 
-    fn create<'a>(&'a self, kind: &'a str, properties: Value, token: &'a str) -> Answer<'a, String> {
-        async move { (self.kind(kind)?.create)(&self.cloud, properties, token).await }.boxed()
+    fn create<'a>(&'a self, address: &'a Address, properties: Value, token: &'a str) -> Answer<'a, String> {
+        async move { (self.kind(address.kind())?.create)(&self.cloud, properties, token).await }.boxed()
     }
 
-    fn readiness<'a>(&'a self, kind: &'a str, properties: Value, id: &'a str) -> Answer<'a, Readiness> {
-        async move { (self.kind(kind)?.readiness)(&self.cloud, properties, id).await }.boxed()
+    fn readiness<'a>(
+        &'a self,
+        address: &'a Address,
+        properties: Value,
+        id: &'a str,
+    ) -> Answer<'a, Readiness> {
+        async move { (self.kind(address.kind())?.readiness)(&self.cloud, properties, id).await }.boxed()
+    }
+
+    fn configure<'a>(&'a self, address: &'a Address, properties: Value, id: &'a str) -> Answer<'a, ()> {
+        async move { (self.kind(address.kind())?.configure)(&self.cloud, properties, id).await }.boxed()
     }
 
     fn update<'a>(
         &'a self,
-        kind: &'a str,
+        address: &'a Address,
         properties: Value,
         id: &'a str,
         changes: &'a [Change],
     ) -> Answer<'a, ()> {
-        async move { (self.kind(kind)?.update)(&self.cloud, properties, id, changes).await }.boxed()
+        async move { (self.kind(address.kind())?.update)(&self.cloud, properties, id, changes).await }.boxed()
     }
 
-    fn reboot<'a>(&'a self, kind: &'a str, properties: Value, id: &'a str) -> Answer<'a, ()> {
-        async move { (self.kind(kind)?.reboot)(&self.cloud, properties, id).await }.boxed()
+    fn reboot<'a>(&'a self, address: &'a Address, properties: Value, id: &'a str) -> Answer<'a, ()> {
+        async move { (self.kind(address.kind())?.reboot)(&self.cloud, properties, id).await }.boxed()
     }
 
-    fn delete<'a>(&'a self, kind: &'a str, id: &'a str) -> Answer<'a, ()> {
-        async move { (self.kind(kind)?.delete)(&self.cloud, id).await }.boxed()
+    fn delete<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, ()> {
+        async move { (self.kind(address.kind())?.delete)(&self.cloud, id).await }.boxed()
+    }
+
+    fn leftover<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, Option<String>> {
+        async move { (self.kind(address.kind())?.leftover)(&self.cloud, id).await }.boxed()
     }
 }

@@ -4,6 +4,8 @@
 //! A provider carries out verbs and answers questions. It never decides what to do, never writes
 //! state and never prints.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod kind;
 pub mod local;
 pub mod simulated;
@@ -37,6 +39,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     const STABLE_OUTPUTS: &'static [&'static str] = &[];
     /// How a half-made resource is found again after a crash.
     const FOUND_BY: FoundBy;
+    /// Creation leaves something to [`Resource::configure`].
+    const CONFIGURES: bool = false;
     /// How long creation, update or deletion may take before it counts as failed.
     const DEADLINE: Duration = Duration::from_secs(120);
     /// The connection to the world that its verbs need.
@@ -71,6 +75,15 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
         id: &str,
     ) -> impl Future<Output = Result<Readiness, ProviderError>> + Send;
 
+    /// Brings what `create` has no argument for, once it is ready. Only kinds with `CONFIGURES` are asked.
+    fn configure(
+        &self,
+        _cloud: &Self::Cloud,
+        _id: &str,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send {
+        async { Ok(()) }
+    }
+
     /// Starts to bring the given properties to what `self` says.
     fn update(
         &self,
@@ -95,6 +108,14 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Starts to remove it; removing what is gone is no error. It is gone when `observe` finds nothing.
     fn delete(cloud: &Self::Cloud, id: &str) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// What stays behind on purpose after it is gone, for a person to read: "the snapshot X". Asked once.
+    fn leftover(
+        _cloud: &Self::Cloud,
+        _id: &str,
+    ) -> impl Future<Output = Result<Option<String>, ProviderError>> + Send {
+        async { Ok(None) }
+    }
 }
 
 /// How a half-made resource is found again.
@@ -124,6 +145,16 @@ pub enum Readiness {
     Failed(String),
 }
 
+impl Readiness {
+    /// Of what is ready as soon as it can be seen.
+    pub fn seen(there: bool) -> Self {
+        match there {
+            true => Self::Ready,
+            false => Self::Pending("not seen yet".into()),
+        }
+    }
+}
+
 /// What the engine knows of a kind without calling it.
 #[derive(Clone, Copy, Debug)]
 pub struct KindFacts {
@@ -137,13 +168,16 @@ pub struct KindFacts {
     pub create_first: bool,
     /// `Resource::STABLE_OUTPUTS`.
     pub stable_outputs: &'static [&'static str],
+    /// `Resource::CONFIGURES`.
+    pub configures: bool,
     /// `Resource::FOUND_BY`.
     pub found_by: FoundBy,
     /// `Resource::DEADLINE`.
     pub deadline: Duration,
 }
 
-/// All kinds of one target, erased: what the engine calls. Properties carry no unresolved reference.
+/// All kinds of one target, erased: what the engine calls. The address says kind and region; properties
+/// carry no unresolved reference.
 pub trait Provider: Send + Sync {
     /// The first part of its addresses.
     fn name(&self) -> &'static str;
@@ -152,34 +186,41 @@ pub trait Provider: Send + Sync {
     /// See [`Resource::observe`].
     fn observe<'a>(
         &'a self,
-        kind: &'a str,
+        address: &'a Address,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Observed>, ProviderError>>;
     /// See [`Resource::find`].
     fn find<'a>(
         &'a self,
-        kind: &'a str,
+        address: &'a Address,
         properties: Value,
         token: &'a str,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
     /// See [`Resource::create`].
     fn create<'a>(
         &'a self,
-        kind: &'a str,
+        address: &'a Address,
         properties: Value,
         token: &'a str,
     ) -> BoxFuture<'a, Result<String, ProviderError>>;
     /// See [`Resource::readiness`].
     fn readiness<'a>(
         &'a self,
-        kind: &'a str,
+        address: &'a Address,
         properties: Value,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Readiness, ProviderError>>;
+    /// See [`Resource::configure`].
+    fn configure<'a>(
+        &'a self,
+        address: &'a Address,
+        properties: Value,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// See [`Resource::update`].
     fn update<'a>(
         &'a self,
-        kind: &'a str,
+        address: &'a Address,
         properties: Value,
         id: &'a str,
         changes: &'a [Change],
@@ -187,12 +228,18 @@ pub trait Provider: Send + Sync {
     /// See [`Resource::reboot`].
     fn reboot<'a>(
         &'a self,
-        kind: &'a str,
+        address: &'a Address,
         properties: Value,
         id: &'a str,
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// See [`Resource::delete`].
-    fn delete<'a>(&'a self, kind: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), ProviderError>>;
+    fn delete<'a>(&'a self, address: &'a Address, id: &'a str) -> BoxFuture<'a, Result<(), ProviderError>>;
+    /// See [`Resource::leftover`].
+    fn leftover<'a>(
+        &'a self,
+        address: &'a Address,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 }
 
 /// The providers of one target, by the first part of an address.

@@ -3,6 +3,8 @@
 //! Pure: no file, clock, network or async. Depends on [`crate::spec`], [`crate::resource`] and the
 //! providers' resource types; calls none of their verbs.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod local;
 
 use serde::Serialize;
@@ -16,6 +18,9 @@ use crate::state::State;
 pub fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
     match spec.target {
         Target::Local => local::desired(spec),
+        #[cfg(feature = "aws")]
+        Target::Aws => aws::desired(spec),
+        #[cfg(not(feature = "aws"))]
         Target::Aws => Err(Error::TargetNotBuilt(Target::Aws)),
     }
 }
@@ -24,6 +29,9 @@ pub fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
 pub fn endpoints(spec: &Spec, state: &State) -> Endpoints {
     match spec.target {
         Target::Local => local::endpoints(spec, state),
+        #[cfg(feature = "aws")]
+        Target::Aws => aws::endpoints(spec, state),
+        #[cfg(not(feature = "aws"))]
         Target::Aws => Endpoints::default(),
     }
 }
@@ -59,7 +67,8 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::TargetNotBuilt(_) => {
-                "set `target: local` to run the plan on this machine; `validate` checks it for either".into()
+                "this vvbill was built without the feature `aws`: build it with it, or set `target: local`"
+                    .into()
             }
             Self::Missing { section, needs } => format!("add `{needs}`, or take `{section}` out"),
             Self::Unusable { fix, .. } => fix.clone(),
