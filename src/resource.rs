@@ -236,6 +236,36 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     }
 }
 
+/// Values whose order means nothing: canonical JSON has them sorted, as an array.
+///
+/// References sort by their own text, so a set is only in its last order once they are resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Set<T>(pub Vec<T>);
+
+impl<T> Default for Set<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> FromIterator<T> for Set<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+impl<T: Serialize> Serialize for Set<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::Error;
+        let values: Result<Vec<Value>, _> = self.0.iter().map(serde_json::to_value).collect();
+        let mut values = values.map_err(S::Error::custom)?;
+        values.sort_by_cached_key(Value::to_string);
+        values.dedup();
+        values.serialize(serializer)
+    }
+}
+
 /// What should exist: the erased form of a typed resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Desired {

@@ -14,7 +14,7 @@ pub struct Pauses {
     pub first: Duration,
     /// The longest.
     pub longest: Duration,
-    /// Between the first two looks whether something is ready; grows up to ten times that.
+    /// Between the first looks whether something is ready; see [`Pauses::after`].
     pub look: Duration,
 }
 
@@ -29,6 +29,12 @@ impl Default for Pauses {
 }
 
 impl Pauses {
+    /// Until the next look, having waited so long: a twentieth of that, so that looking adds little to what
+    /// takes long; up to a hundred times the first.
+    pub(super) fn after(&self, waited: Duration) -> Duration {
+        (waited / 20).clamp(self.look, self.look * 100)
+    }
+
     /// Before try `number` (from 1): between half and the whole of the doubled pause, so that many don't
     /// come back at the same moment; throttled calls wait four times as long.
     pub(super) fn before(&self, number: u32, class: ErrorClass) -> Duration {

@@ -85,6 +85,13 @@ pub enum Event {
         /// The plan's field that the resource comes from.
         origin: Option<String>,
     },
+    /// It is gone, and something of it stays on purpose.
+    Left {
+        /// Which resource.
+        address: Address,
+        /// What stays, and until when.
+        what: String,
+    },
     /// It was not tried.
     Skipped {
         /// On which resource.

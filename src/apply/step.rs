@@ -1,12 +1,11 @@
 //! One step: the verbs of one resource, each journalled before it starts and after it ends.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::Event;
 use super::attempt::repeat;
 use super::record::Recorder;
 use super::schedule::Run;
@@ -274,6 +273,7 @@ impl<'a> Worker<'a> {
         };
         match gone {
             Ok(()) => {
+                self.tell_what_is_left(&id).await;
                 self.recorder()
                     .end(number, Ending::Done { outputs: Value::Null })
                     .await?;
@@ -287,6 +287,18 @@ impl<'a> Worker<'a> {
                 Err(error.into())
             }
         }
+    }
+
+    /// For a person only: what can't be asked ends nothing.
+    async fn tell_what_is_left(&self, id: &str) {
+        let address = &self.action.address;
+        let what = match self.provider.leftover(address, id).await {
+            Ok(None) => return,
+            Ok(Some(what)) => what,
+            Err(error) => format!("perhaps something, which could not be asked: {error}"),
+        };
+        let address = address.clone();
+        self.run.observer.observe(&Event::Left { address, what });
     }
 
     /// Journals the beginning ahead of its turn, then waits for a slot. `None`: interrupted before that.
@@ -332,12 +344,8 @@ impl<'a> Worker<'a> {
     fn resolved(&self, desired: &Desired) -> Result<Value, ProviderError> {
         let lookup = |of: &_, name: &str| self.recorder().output(of, name);
         let resolved = resolve(&desired.properties, &lookup);
-        if let Cow::Borrowed(same) = resolved {
-            self.refuse_unresolved(same)?;
-            return Ok(same.clone());
-        }
         self.refuse_unresolved(&resolved)?;
-        Ok(resolved.into_owned())
+        Ok((self.facts.canonical)(resolved.into_owned()))
     }
 
     fn refuse_unresolved(&self, properties: &Value) -> Result<(), ProviderError> {

@@ -87,20 +87,35 @@ impl Worker<'_> {
             repeat(pauses, deadline, configure, |error| self.again(error)).await?;
             self.wait_until_ready(properties, id, deadline).await?;
         }
-        let observe = || self.provider.observe(address, id);
-        let found = repeat(&self.run.options.pauses, deadline, observe, |error| {
-            self.again(error)
-        })
-        .await?;
-        let Observed {
-            properties: found,
-            outputs,
-        } = found.ok_or_else(|| {
-            ProviderError::refused("it was ready and is not there any more")
-                .with_hint("something else removes it: look at the provider's own log")
-        })?;
-        self.warn_of_differences(&diff(properties, &found));
-        Ok(outputs)
+        let observed = self.read_back(properties, id, deadline).await?;
+        self.warn_of_differences(&diff(properties, &observed.properties));
+        Ok(observed.outputs)
+    }
+
+    /// As it is now. A service may answer with what was before the last write for a while: what differs, or
+    /// isn't there, is looked at again.
+    async fn read_back(
+        &self,
+        properties: &Value,
+        id: &str,
+        deadline: Instant,
+    ) -> Result<Observed, ProviderError> {
+        let (address, pauses) = (&self.action.address, &self.run.options.pauses);
+        let patience = Instant::now() + pauses.look * 50;
+        loop {
+            let observe = || self.provider.observe(address, id);
+            let found = repeat(pauses, deadline, observe, |error| self.again(error)).await?;
+            let same = |found: &Observed| diff(properties, &found.properties).is_empty();
+            let late = Instant::now() >= patience;
+            match found {
+                Some(found) if late || same(&found) => return Ok(found),
+                None if late => {
+                    return Err(ProviderError::refused("it was ready and is not there any more")
+                        .with_hint("something else removes it: look at the provider's own log"));
+                }
+                _ => tokio::time::sleep(pauses.look * 5).await,
+            }
+        }
     }
 
     pub(super) async fn wait_until_ready(
@@ -110,7 +125,7 @@ impl Worker<'_> {
         deadline: Instant,
     ) -> Result<(), ProviderError> {
         let address = &self.action.address;
-        let mut pause = self.run.options.pauses.look;
+        let started = Instant::now();
         let mut last = String::new();
         loop {
             let ask = || self.provider.readiness(address, properties.clone(), id);
@@ -123,6 +138,7 @@ impl Worker<'_> {
                 }
                 Readiness::Pending(_) => {}
             }
+            let pause = self.run.options.pauses.after(started.elapsed());
             if Instant::now() + pause >= deadline {
                 let seconds = self.facts.deadline.as_secs();
                 return Err(ProviderError::refused(format!(
@@ -131,13 +147,12 @@ impl Worker<'_> {
                 .with_hint("it may still come: run the same command again, which goes on waiting"));
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(self.run.options.pauses.look * 10);
         }
     }
 
     pub(super) async fn wait_until_gone(&self, id: &str, deadline: Instant) -> Result<(), ProviderError> {
         let address = &self.action.address;
-        let mut pause = self.run.options.pauses.look;
+        let started = Instant::now();
         loop {
             let observe = || self.provider.observe(address, id);
             let found = repeat(&self.run.options.pauses, deadline, observe, |error| {
@@ -147,11 +162,11 @@ impl Worker<'_> {
             if found.is_none() {
                 return Ok(());
             }
+            let pause = self.run.options.pauses.after(started.elapsed());
             if Instant::now() + pause >= deadline {
                 return Err(late("it did not go"));
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(self.run.options.pauses.look * 10);
         }
     }
 

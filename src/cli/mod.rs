@@ -36,13 +36,15 @@ mod validate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::provider::Connection;
 use error::Error;
 pub use exit::Exit;
 use report::Report;
-pub use target::{Platform, Targets, Trace, Unsupported};
+pub use target::{FindTarget, Platform, Targets, Trace, Unsupported};
 
 /// Runs `vvbill` with these arguments (the program's own name first) and answers with its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -50,7 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// The same on other targets than those that vvbill has: tests bring a simulated one.
-pub fn run_on(arguments: impl IntoIterator<Item = OsString>, targets: Targets) -> u8 {
+pub fn run_on(arguments: impl IntoIterator<Item = OsString>, find: FindTarget) -> u8 {
     let words: Vec<OsString> = arguments.into_iter().collect();
     let report = Report::new(arguments::asks_for_no_color(&words));
     let parsed = command()
@@ -64,7 +66,7 @@ pub fn run_on(arguments: impl IntoIterator<Item = OsString>, targets: Targets) -
         Ok(Arguments {
             global,
             command: Some(command),
-        }) => start(&global, command, targets, &report).unwrap_or_else(|why| {
+        }) => start(&global, command, find, &report).unwrap_or_else(|why| {
             report.failure(&why);
             why.exit
         }),
@@ -132,6 +134,48 @@ struct Global {
         help_heading = "Global options"
     )]
     log: Option<String>,
+    /// Send every call to AWS to this address instead: an emulator, or a proxy
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "VVBILL_ENDPOINT_URL",
+        hide_env_values = true,
+        help_heading = "AWS options"
+    )]
+    endpoint_url: Option<String>,
+    /// Use this profile of `~/.aws/config`; a `role_arn` in it is assumed
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "VVBILL_PROFILE",
+        hide_env_values = true,
+        help_heading = "AWS options"
+    )]
+    profile: Option<String>,
+    /// Count a call to AWS as lost after this time: `30s`
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        env = "VVBILL_REQUEST_TIMEOUT",
+        hide_env_values = true,
+        default_value = "30s",
+        value_parser = arguments::duration,
+        help_heading = "AWS options"
+    )]
+    request_timeout: Duration,
+}
+
+impl Global {
+    fn connection(&self) -> Connection {
+        Connection {
+            endpoint_url: self.endpoint_url.clone(),
+            profile: self.profile.clone(),
+            request_timeout: Some(self.request_timeout),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,7 +200,11 @@ enum Command {
 }
 
 /// Does what every command needs first, then runs it.
-fn start(global: &Global, command: Command, targets: Targets, report: &Report) -> Result<Exit, Error> {
+fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -> Result<Exit, Error> {
+    let targets = Targets {
+        find,
+        connection: global.connection(),
+    };
     if let Some(folder) = &global.chdir {
         std::env::set_current_dir(folder).map_err(|why| {
             Error::usage(format!("can't work in the folder `{}`", folder.display()))

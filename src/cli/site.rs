@@ -39,7 +39,7 @@ impl Site {
         report: &Report,
     ) -> Result<Self, Error> {
         let loaded = plan_file::load(file, findings, report)?;
-        let platform = targets(&loaded.spec).map_err(|why| {
+        let platform = (targets.find)(&loaded.spec, &targets.connection).map_err(|why| {
             let place = why
                 .origin
                 .as_deref()
@@ -61,7 +61,8 @@ impl Site {
 
     /// Of a saved plan, whose values are the plan file's at the time.
     pub(crate) fn of_saved(saved: &Saved, targets: Targets) -> Result<Self, Error> {
-        Self::new(saved.spec.clone(), targets(&saved.spec)?, saved.places.clone())
+        let platform = (targets.find)(&saved.spec, &targets.connection)?;
+        Self::new(saved.spec.clone(), platform, saved.places.clone())
     }
 
     fn new(spec: Spec, platform: Platform, places: BTreeMap<String, Snippet>) -> Result<Self, Error> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::endpoints::Endpoints;
-use crate::provider::Providers;
 use crate::provider::local::{self, Machine};
+use crate::provider::{Connection, Provider, Providers};
 use crate::resource::Desired;
 use crate::spec::Spec;
 use crate::state::{Record, State};
@@ -47,11 +47,20 @@ pub struct Unsupported {
     pub origin: Option<String>,
 }
 
-/// Finds the target of a plan.
-pub type Targets = fn(&Spec) -> Result<Platform, Unsupported>;
+/// Finds the target of a plan, and how it is reached.
+pub type FindTarget = fn(&Spec, &Connection) -> Result<Platform, Unsupported>;
+
+/// The targets, reached as the command line says.
+#[derive(Clone, Debug)]
+pub struct Targets {
+    /// Finds the one that a plan names.
+    pub find: FindTarget,
+    /// For clouds.
+    pub connection: Connection,
+}
 
 /// The targets that vvbill has.
-pub(crate) fn built_in(spec: &Spec) -> Result<Platform, Unsupported> {
+pub(crate) fn built_in(spec: &Spec, connection: &Connection) -> Result<Platform, Unsupported> {
     let desired = topology::desired(spec).map_err(|error| Unsupported {
         message: error.to_string(),
         hint: Some(error.hint()),
@@ -62,12 +71,23 @@ pub(crate) fn built_in(spec: &Spec) -> Result<Platform, Unsupported> {
         hint: Some("`-C DIR` names another".into()),
         origin: None,
     })?;
+    let local: Arc<dyn Provider> = Arc::new(local::provider(Machine::new(&folder)));
     Ok(Platform {
         desired,
-        providers: Providers::new(vec![Arc::new(local::provider(Machine::new(&folder)))]),
+        providers: Providers::new([vec![local], clouds(connection)].concat()),
         endpoints: topology::endpoints,
         trace: trace_of_process,
     })
+}
+
+#[cfg(feature = "aws")]
+fn clouds(connection: &Connection) -> Vec<Arc<dyn Provider>> {
+    vec![Arc::new(crate::provider::aws::Aws::new(connection.clone()))]
+}
+
+#[cfg(not(feature = "aws"))]
+fn clouds(_: &Connection) -> Vec<Arc<dyn Provider>> {
+    Vec::new()
 }
 
 /// Of a record of the local target; nothing of another's.

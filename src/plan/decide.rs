@@ -241,6 +241,7 @@ impl<'a> Decider<'a> {
             Output::Known(value) => Some(value.clone()),
             _ => None,
         });
+        let known = (facts.canonical)(known.into_owned());
         let mut differences = Differences::default();
         for change in diff(&known, &observed.properties) {
             self.sort(change, facts, &mut differences);

@@ -40,6 +40,7 @@ impl<C: Send + Sync + 'static> Kind<C> {
                 reboot_on: R::REBOOT_ON,
                 create_first: R::CREATE_FIRST,
                 stable_outputs: R::STABLE_OUTPUTS,
+                canonical: canonical_form::<R>,
                 configures: R::CONFIGURES,
                 found_by: R::FOUND_BY,
                 deadline: R::DEADLINE,
@@ -87,6 +88,12 @@ fn typed<R: Resource>(properties: Value) -> Result<R, ProviderError> {
         ProviderError::refused(format!("the properties are not those of a {}: {why}", R::KIND))
             .with_hint("the saved plan or the state may come from another version of vvbill: plan again")
     })
+}
+
+fn canonical_form<R: Resource>(properties: Value) -> Value {
+    let typed = R::deserialize(&properties).ok();
+    let form = typed.and_then(|typed| serde_json::to_value(&typed).ok());
+    form.unwrap_or(properties)
 }
 
 fn canonical<T: Serialize>(value: &T) -> Result<Value, ProviderError> {

@@ -6,10 +6,12 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod connection;
 mod kind;
 pub mod local;
 pub mod simulated;
 
+pub use connection::Connection;
 pub use kind::{Kind, Typed};
 
 use std::sync::Arc;
@@ -168,6 +170,8 @@ pub struct KindFacts {
     pub create_first: bool,
     /// `Resource::STABLE_OUTPUTS`.
     pub stable_outputs: &'static [&'static str],
+    /// Properties in the kind's canonical form: sets sorted, spellings unified. What isn't the kind's stays.
+    pub canonical: fn(Value) -> Value,
     /// `Resource::CONFIGURES`.
     pub configures: bool,
     /// `Resource::FOUND_BY`.

@@ -40,7 +40,7 @@ fn as_vvbill() {
     std::process::exit(vvbill::cli::run_on(words, platform).into());
 }
 
-fn platform(_: &Spec) -> Result<Platform, Unsupported> {
+fn platform(_: &Spec, _: &vvbill::provider::Connection) -> Result<Platform, Unsupported> {
     let wanted: Value = serde_json::from_slice(&std::fs::read("things.json").unwrap()).unwrap();
     let faults = simulated::Faults {
         delay: Duration::from_millis(wanted["delay_ms"].as_u64().unwrap_or(0)),

@@ -182,6 +182,9 @@ impl Observer for Narrator {
                 self.end(&mut scene, address, false);
                 self.line(*verb, address, &format!("not tried: {because}"));
             }
+            Event::Left { address, what } => {
+                self.report.say(format_args!("{address}: {what}"));
+            }
             Event::Summary { .. } => clear(self.report.bars(), scene.overall.take()),
             Event::Diagnostic {
                 severity,

@@ -241,6 +241,9 @@ impl Observer for Stream {
             Event::Skipped { address, because, .. } => {
                 self.diagnostic(Severity::Warning, "not tried", because, Some(address), None);
             }
+            Event::Left { address, what } => {
+                self.diagnostic(Severity::Warning, "something stays", what, Some(address), None);
+            }
             Event::Summary {
                 done,
                 failed,

@@ -12,22 +12,11 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::{GLOBAL, KINDS, NAME, Region};
-use crate::provider::{KindFacts, Provider, ProviderError, Readiness, Typed};
+use crate::provider::{Connection, KindFacts, Provider, ProviderError, Readiness, Typed};
 use crate::resource::{Address, Change, Observed};
 
 /// Where services without a region are called.
 const HOME: &str = "us-east-1";
-
-/// How AWS is reached, beyond what the SDK reads from the environment and `~/.aws`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Connection {
-    /// Sends every call there instead of to AWS: an emulator, or a proxy.
-    pub endpoint_url: Option<String>,
-    /// The profile of `~/.aws/config`; a `role_arn` in it is assumed.
-    pub profile: Option<String>,
-    /// How long one call may take before it counts as lost. Default 30 s.
-    pub request_timeout: Option<Duration>,
-}
 
 impl Connection {
     /// Credentials, region and endpoint as the SDK's own chain finds them.

@@ -12,7 +12,7 @@ mod logs;
 mod region;
 mod tags;
 
-pub use account::{Aws, Connection};
+pub use account::Aws;
 pub use ec2::Vpc;
 pub use logs::LogGroup;
 pub use region::Region;
