@@ -74,6 +74,7 @@ const THROTTLED: &[&str] = &[
 
 /// The thing, or one that it needs or that needs it, is on its way: the same call will do in a while.
 const PASSING: &[&str] = &[
+    "CacheSubnetGroupInUse",
     "ConcurrentModification",
     "ConcurrentModificationException",
     "ConcurrentTagAccess",
@@ -81,9 +82,12 @@ const PASSING: &[&str] = &[
     "DependencyViolation",
     "IncorrectState",
     "InvalidCacheClusterState",
+    "InvalidCacheParameterGroupState",
     "InvalidDBClusterStateFault",
     "InvalidDBInstanceState",
+    "InvalidDBParameterGroupState",
     "InvalidDBProxyStateFault",
+    "InvalidDBSubnetGroupStateFault",
     "InvalidGlobalClusterStateFault",
     "InvalidReplicationGroupState",
     "OperationAborted",

@@ -7,14 +7,21 @@
 
 mod account;
 mod ec2;
+mod elasticache;
 mod error;
 mod logs;
+mod rds;
 mod region;
 mod tags;
 
 pub use account::Aws;
 pub use ec2::Vpc;
+pub use elasticache::{CacheParameterGroup, CacheReplicationGroup, CacheSubnetGroup, cache_engine_versions};
 pub use logs::LogGroup;
+pub use rds::{
+    DbCluster, DbClusterParameterGroup, DbInstance, DbMasterSecret, DbProxy, DbProxyTarget, DbSubnetGroup,
+    EngineVersion, GlobalCluster, ParameterProblem, Replica, engine_versions, orderable, parameter_problems,
+};
 pub use region::Region;
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
 
@@ -27,4 +34,22 @@ pub const NAME: &str = "aws";
 pub const GLOBAL: &str = "global";
 
 /// Every kind, one line each.
-pub const KINDS: &[Kind<Region>] = &[Kind::of::<Vpc>(), Kind::of::<LogGroup>()];
+pub const KINDS: &[Kind<Region>] = &[
+    // EC2.
+    Kind::of::<Vpc>(),
+    // ElastiCache.
+    Kind::of::<CacheParameterGroup>(),
+    Kind::of::<CacheReplicationGroup>(),
+    Kind::of::<CacheSubnetGroup>(),
+    // CloudWatch Logs.
+    Kind::of::<LogGroup>(),
+    // RDS.
+    Kind::of::<DbCluster>(),
+    Kind::of::<DbClusterParameterGroup>(),
+    Kind::of::<DbInstance>(),
+    Kind::of::<DbMasterSecret>(),
+    Kind::of::<DbProxy>(),
+    Kind::of::<DbProxyTarget>(),
+    Kind::of::<DbSubnetGroup>(),
+    Kind::of::<GlobalCluster>(),
+];

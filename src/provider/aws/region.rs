@@ -73,6 +73,12 @@ impl Region {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
+    /// RDS of another region, for what spans both.
+    pub(super) fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+        let region = aws_config::Region::new(region.to_owned());
+        aws_sdk_rds::Client::new(&self.config.to_builder().region(region).build())
+    }
+
     /// The account's number, twelve digits; asked for once.
     pub(super) async fn account(&self) -> Result<&str, ProviderError> {
         let ask = || async {
