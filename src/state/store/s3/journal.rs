@@ -6,6 +6,8 @@
 //! that nobody can mistake the time after a run for the time before it. See
 //! `docs/decisions/0006-journal-on-s3.md`.
 
+use std::time::Instant;
+
 use uuid::Uuid;
 
 use super::super::{Expect, Fence, Object, Store, StoreError, Version};
@@ -86,8 +88,9 @@ impl S3Store {
     /// Puts a new mark on it.
     async fn mark_journal(&self, fence: &Fence) -> Result<Tail, StoreError> {
         let key = self.place.journal_key();
-        let mut found = self.wire.get(&key).await?;
-        for _ in 0..TRIES {
+        let since = Instant::now();
+        let mut found = self.wire.look(&key, false).await?;
+        loop {
             let mut tail = Tail {
                 fence: fence.clone(),
                 mark: Uuid::new_v4(),
@@ -102,15 +105,16 @@ impl S3Store {
                     tail.version = Some(version);
                     return Ok(tail);
                 }
-                // Its former holder was still writing.
-                Put::Differs(now) => found = now,
+                // Its former holder still writes; before long it looks at the lock.
+                Put::Differs(now) if since.elapsed() < self.wire.pace.give_up => found = now,
+                Put::Differs(_) => return Err(self.refused(self.journal_place(), fence).await),
             }
         }
-        Err(self.refused(self.journal_place(), fence).await)
     }
 
     pub(super) async fn append_to_journal(&self, bytes: Vec<u8>, fence: &Fence) -> Result<(), StoreError> {
         self.check_not_lost(&self.journal_place(), fence)?;
+        self.look_at_lock(fence).await?;
         let mut tail = self.tail.lock().await;
         let tail = self.our_tail(&mut tail, fence).await?;
         let content = tail.content(&bytes);

@@ -14,6 +14,7 @@ pub use wire::Pace;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use futures::future::{BoxFuture, FutureExt};
@@ -33,8 +34,16 @@ pub struct S3Store {
     wire: Wire,
     /// The journal as this run's last write of it has left it.
     tail: tokio::sync::Mutex<Option<Tail>>,
-    /// Locks that a renewal has shown to be lost.
-    lost: Mutex<BTreeSet<String>>,
+    locks: Mutex<Locks>,
+}
+
+/// What this store knows of locks without asking.
+#[derive(Default)]
+struct Locks {
+    /// Those that are known to be lost.
+    lost: BTreeSet<String>,
+    /// Which one stood, and when.
+    seen: Option<(String, Instant)>,
 }
 
 /// The environment's settings, as every AWS tool reads them. `endpoint_url` goes before `AWS_ENDPOINT_URL`.
@@ -63,7 +72,7 @@ impl S3Store {
             wire: wire(&place),
             place,
             tail: tokio::sync::Mutex::default(),
-            lost: Mutex::default(),
+            locks: Mutex::default(),
         })
     }
 
@@ -95,15 +104,24 @@ impl S3Store {
             let previous = self.place.key_of(&Object::PreviousState);
             self.wire.copy(&key, &previous, &expect).await?;
         }
-        let renewed = match (object, &expect) {
-            (Object::Lock, Expect::Version(_)) => Holder::from_json(&bytes).ok(),
+        let holder = match object {
+            Object::Lock => Holder::from_json(&bytes).ok(),
             _ => None,
         };
         match self.wire.put(&key, bytes, &expect).await? {
-            Put::Written(version) => Ok(version),
+            Put::Written(version) => {
+                if let Some(holder) = holder {
+                    self.remember(&holder.id, true);
+                }
+                Ok(version)
+            }
             Put::Differs(found) => {
-                if let Some(holder) = renewed {
-                    self.remember_loss(&holder.id, found.as_ref());
+                if let (Some(holder), Expect::Version(_)) = (holder, expect) {
+                    let standing = found.and_then(|blob| Holder::from_json(&blob.bytes).ok());
+                    self.remember(
+                        &holder.id,
+                        standing.is_some_and(|standing| standing.id == holder.id),
+                    );
                 }
                 Err(self.refused(place, fence).await)
             }
@@ -120,24 +138,50 @@ impl S3Store {
         }
     }
 
-    /// A renewal found another lock, or none: from now on nothing is written in this one's name.
-    fn remember_loss(&self, id: &str, found: Option<&Blob>) {
-        let standing = found.and_then(|blob| Holder::from_json(&blob.bytes).ok());
-        if standing.is_none_or(|holder| holder.id != id) {
-            let mut lost = self.lost.lock().expect("nobody panics while holding it");
-            lost.insert(id.into());
+    /// Once it is seen to be lost, nothing is written any more in this lock's name.
+    fn remember(&self, id: &str, stands: bool) {
+        let mut locks = self.locks.lock().expect("nobody panics while holding it");
+        if stands {
+            locks.seen = Some((id.into(), Instant::now()));
+        } else {
+            locks.lost.insert(id.into());
         }
     }
 
     fn check_not_lost(&self, place: &str, fence: &Fence) -> Result<(), StoreError> {
-        let lost = self.lost.lock().expect("nobody panics while holding it");
+        let locks = self.locks.lock().expect("nobody panics while holding it");
         match fence {
-            Some(id) if lost.contains(id) => Err(StoreError::Fenced {
+            Some(id) if locks.lost.contains(id) => Err(StoreError::Fenced {
                 place: place.into(),
                 now: "somebody else has taken it over or removed it".into(),
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Looks at the lock now and then, so that who has taken it over needn't wait for the next heartbeat to find
+    /// a moment between two appends. What refuses a late write is its version, never this look.
+    async fn look_at_lock(&self, fence: &Fence) -> Result<(), StoreError> {
+        let Some(id) = fence else { return Ok(()) };
+        let is_recent = {
+            let locks = self.locks.lock().expect("nobody panics while holding it");
+            locks
+                .seen
+                .as_ref()
+                .is_some_and(|(seen, at)| seen == id && at.elapsed() < self.wire.pace.look_at_lock)
+        };
+        if is_recent {
+            return Ok(());
+        }
+        match self.refused(self.journal_place(), fence).await {
+            StoreError::Conflict { .. } => self.remember(id, true),
+            error @ StoreError::Fenced { .. } => {
+                self.remember(id, false);
+                return Err(error);
+            }
+            error => return Err(error),
+        }
+        Ok(())
     }
 
     /// A version no longer stood: because the lock was lost, or because somebody wrote without one.

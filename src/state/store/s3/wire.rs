@@ -25,6 +25,8 @@ pub struct Pace {
     pub first_pause: Duration,
     /// No pause is longer.
     pub longest_pause: Duration,
+    /// Who writes to the journal looks at its lock at least so often.
+    pub look_at_lock: Duration,
 }
 
 impl Default for Pace {
@@ -34,6 +36,7 @@ impl Default for Pace {
             give_up: Duration::from_secs(45),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),
+            look_at_lock: Duration::from_secs(1),
         }
     }
 }
@@ -72,13 +75,19 @@ impl Wire {
         }
     }
 
-    /// The object, if there is one.
+    /// The object, if there is one; an error where there is no bucket.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Blob>, StoreError> {
+        self.look(key, true).await
+    }
+
+    /// The object, if there is one.
+    pub(super) async fn look(&self, key: &str, needs_bucket: bool) -> Result<Option<Blob>, StoreError> {
         let mut tries = self.tries(key);
         loop {
             match self.try_get(key).await {
                 Ok(blob) => return Ok(Some(blob)),
                 Err(Trouble::NoObject) => return Ok(None),
+                Err(Trouble::NoBucket) if !needs_bucket => return Ok(None),
                 Err(Trouble::Unclear(why)) => tries.pause(&why).await?,
                 Err(trouble) => return Err(tries.end(&trouble)),
             }
@@ -100,7 +109,7 @@ impl Wire {
                 Err(trouble) => return Err(tries.end(&trouble)),
             };
             if *expect != Expect::Anything {
-                let found = self.get(key).await?;
+                let found = self.look(key, false).await?;
                 if let Some(blob) = &found
                     && blob.bytes == bytes
                 {
@@ -130,7 +139,7 @@ impl Wire {
                 }
                 Err(trouble) => return Err(tries.end(&trouble)),
             };
-            let found = self.get(key).await?;
+            let found = self.look(key, false).await?;
             if found.is_none() && (perhaps_done || *expect != Expect::Anything) {
                 return Ok(perhaps_done);
             }
