@@ -261,6 +261,7 @@ async fn the_journal_of_another_takes_no_entry() {
     take_lock(&first, "one").await;
     first.take_over(&one).await.unwrap();
     first.append(b"1\n".to_vec(), &one).await.unwrap();
+    take_lock(&second, "two").await;
     second.take_over(&two).await.unwrap();
     assert_eq!(
         second.read_journal().await.unwrap(),
@@ -276,7 +277,9 @@ async fn the_journal_of_another_takes_no_entry() {
     let ended = second.read(&Object::PreviousJournal).await.unwrap().unwrap();
     assert_eq!(ended.bytes, b"1\n3\n");
     // Who has opened an empty journal is shut out just as well.
+    take_lock(&first, "one").await;
     first.take_over(&one).await.unwrap();
+    take_lock(&second, "two").await;
     second.take_over(&two).await.unwrap();
     assert_fenced(first.append(b"5\n".to_vec(), &one).await);
     second.append(b"6\n".to_vec(), &two).await.unwrap();
