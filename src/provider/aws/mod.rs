@@ -7,13 +7,14 @@
 
 mod account;
 mod ec2;
+pub mod eks;
 mod error;
 mod logs;
 mod region;
 mod tags;
 
 pub use account::Aws;
-pub use ec2::Vpc;
+pub use ec2::{LaunchTemplate, RootVolume, Vpc};
 pub use logs::LogGroup;
 pub use region::Region;
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
@@ -27,4 +28,13 @@ pub const NAME: &str = "aws";
 pub const GLOBAL: &str = "global";
 
 /// Every kind, one line each.
-pub const KINDS: &[Kind<Region>] = &[Kind::of::<Vpc>(), Kind::of::<LogGroup>()];
+pub const KINDS: &[Kind<Region>] = &[
+    Kind::of::<LaunchTemplate>(),
+    Kind::of::<Vpc>(),
+    Kind::of::<eks::AccessEntry>(),
+    Kind::of::<eks::Addon>(),
+    Kind::of::<eks::Cluster>(),
+    Kind::of::<eks::NodeGroup>(),
+    Kind::of::<eks::PodIdentityAssociation>(),
+    Kind::of::<LogGroup>(),
+];
