@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::arguments::{Locking, PlanFile, Refreshing, Selection};
 use super::error::Error;
 use super::plan_file::{self, Findings};
+use super::preflight;
 use super::report::Report;
 use super::report::snippet::Snippet;
 use super::saved::Saved;
@@ -122,7 +123,11 @@ impl Site {
             facts: &|address| providers.facts(address),
             now: Timestamp::now(),
         };
-        plan::make(input, options).map_err(|error| self.refusal(error))
+        let plan = plan::make(input, options).map_err(|error| self.refusal(error))?;
+        if look.refresh && plan.mode == Mode::Apply {
+            preflight::check(self, &plan, observer).await?;
+        }
+        Ok(plan)
     }
 
     /// Why there is no plan, at the line that brings the resource it is about.

@@ -11,6 +11,7 @@ mod command;
 mod demo;
 mod lint;
 mod packages;
+mod python;
 mod setup;
 mod test;
 

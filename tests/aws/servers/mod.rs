@@ -1,0 +1,5 @@
+//! Tests that start the fake AWS.
+
+mod basics;
+mod fake;
+mod rig;
