@@ -6,17 +6,28 @@
 //! and region, is on.
 
 mod account;
+mod acm;
+mod cloudfront;
 mod ec2;
 pub mod eks;
+mod elbv2;
 mod error;
 mod logs;
 mod region;
+mod route53;
 mod tags;
 
 pub use account::Aws;
+pub use acm::{Certificate, CertificateValidation};
+pub use cloudfront::{Behaviour, Distribution, Origin};
 pub use ec2::{LaunchTemplate, RootVolume, Vpc};
+pub use elbv2::{
+    Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
+    TargetStickiness,
+};
 pub use logs::LogGroup;
 pub use region::Region;
+pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
 
 use super::Kind;
@@ -29,12 +40,29 @@ pub const GLOBAL: &str = "global";
 
 /// Every kind, one line each.
 pub const KINDS: &[Kind<Region>] = &[
+    // acm
+    Kind::of::<Certificate>(),
+    Kind::of::<CertificateValidation>(),
+    // cloudfront
+    Kind::of::<Distribution>(),
+    // ec2
     Kind::of::<LaunchTemplate>(),
     Kind::of::<Vpc>(),
+    // eks
     Kind::of::<eks::AccessEntry>(),
     Kind::of::<eks::Addon>(),
     Kind::of::<eks::Cluster>(),
     Kind::of::<eks::NodeGroup>(),
     Kind::of::<eks::PodIdentityAssociation>(),
+    // elbv2
+    Kind::of::<Listener>(),
+    Kind::of::<ListenerRule>(),
+    Kind::of::<LoadBalancer>(),
+    Kind::of::<TargetGroup>(),
+    // logs
     Kind::of::<LogGroup>(),
+    // route53
+    Kind::of::<DnsRecord>(),
+    Kind::of::<HealthCheck>(),
+    Kind::of::<HostedZone>(),
 ];
