@@ -6,23 +6,35 @@
 //! and region, is on.
 
 mod account;
+mod acm;
+mod cloudfront;
 mod ec2;
+pub mod eks;
 mod elasticache;
+mod elbv2;
 mod error;
 mod logs;
 mod rds;
 mod region;
+mod route53;
 mod tags;
 
 pub use account::Aws;
-pub use ec2::Vpc;
+pub use acm::{Certificate, CertificateValidation};
+pub use cloudfront::{Behaviour, Distribution, Origin};
+pub use ec2::{LaunchTemplate, RootVolume, Vpc};
 pub use elasticache::{CacheParameterGroup, CacheReplicationGroup, CacheSubnetGroup, cache_engine_versions};
+pub use elbv2::{
+    Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
+    TargetStickiness,
+};
 pub use logs::LogGroup;
 pub use rds::{
     DbCluster, DbClusterParameterGroup, DbInstance, DbMasterSecret, DbProxy, DbProxyTarget, DbSubnetGroup,
     EngineVersion, GlobalCluster, ParameterProblem, Replica, engine_versions, orderable, parameter_problems,
 };
 pub use region::Region;
+pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
 
 use super::Kind;
@@ -35,15 +47,32 @@ pub const GLOBAL: &str = "global";
 
 /// Every kind, one line each.
 pub const KINDS: &[Kind<Region>] = &[
-    // EC2.
+    // acm
+    Kind::of::<Certificate>(),
+    Kind::of::<CertificateValidation>(),
+    // cloudfront
+    Kind::of::<Distribution>(),
+    // ec2
+    Kind::of::<LaunchTemplate>(),
     Kind::of::<Vpc>(),
-    // ElastiCache.
+    // eks
+    Kind::of::<eks::AccessEntry>(),
+    Kind::of::<eks::Addon>(),
+    Kind::of::<eks::Cluster>(),
+    Kind::of::<eks::NodeGroup>(),
+    Kind::of::<eks::PodIdentityAssociation>(),
+    // elasticache
     Kind::of::<CacheParameterGroup>(),
     Kind::of::<CacheReplicationGroup>(),
     Kind::of::<CacheSubnetGroup>(),
-    // CloudWatch Logs.
+    // elbv2
+    Kind::of::<Listener>(),
+    Kind::of::<ListenerRule>(),
+    Kind::of::<LoadBalancer>(),
+    Kind::of::<TargetGroup>(),
+    // logs
     Kind::of::<LogGroup>(),
-    // RDS.
+    // rds
     Kind::of::<DbCluster>(),
     Kind::of::<DbClusterParameterGroup>(),
     Kind::of::<DbInstance>(),
@@ -52,4 +81,8 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<DbProxyTarget>(),
     Kind::of::<DbSubnetGroup>(),
     Kind::of::<GlobalCluster>(),
+    // route53
+    Kind::of::<DnsRecord>(),
+    Kind::of::<HealthCheck>(),
+    Kind::of::<HostedZone>(),
 ];

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use aws_config::SdkConfig;
 use tokio::sync::OnceCell;
 
+use super::eks::Issued;
 use super::error::Call;
 use crate::provider::ProviderError;
 
@@ -14,6 +15,7 @@ pub struct Region {
     config: SdkConfig,
     account: OnceCell<String>,
     clients: Clients,
+    eks_updates: Issued,
 }
 
 macro_rules! clients {
@@ -58,6 +60,7 @@ impl Region {
             config: config.to_builder().region(region).build(),
             account: OnceCell::new(),
             clients: Clients::default(),
+            eks_updates: Issued::default(),
         }
     }
 
@@ -77,6 +80,11 @@ impl Region {
     pub(super) fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
         let region = aws_config::Region::new(region.to_owned());
         aws_sdk_rds::Client::new(&self.config.to_builder().region(region).build())
+    }
+
+    /// What EKS was asked to change and has not finished yet.
+    pub(super) fn eks_updates(&self) -> &Issued {
+        &self.eks_updates
     }
 
     /// The account's number, twelve digits; asked for once.
