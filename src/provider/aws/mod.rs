@@ -8,33 +8,49 @@
 mod account;
 mod acm;
 mod cloudfront;
+mod cloudwatch;
 mod ec2;
+mod ecr;
 pub mod eks;
 mod elasticache;
 mod elbv2;
 mod error;
+mod iam;
+mod kms;
 mod logs;
+pub mod permissions;
+mod policy_document;
+pub mod quotas;
 mod rds;
 mod region;
 mod route53;
+mod s3;
+mod secretsmanager;
 mod tags;
 
 pub use account::Aws;
 pub use acm::{Certificate, CertificateValidation};
 pub use cloudfront::{Behaviour, Distribution, Origin};
+pub use cloudwatch::{Dimension, MetricAlarm};
 pub use ec2::{LaunchTemplate, RootVolume, Vpc};
+pub use ecr::EcrRepository;
 pub use elasticache::{CacheParameterGroup, CacheReplicationGroup, CacheSubnetGroup, cache_engine_versions};
 pub use elbv2::{
     Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
     TargetStickiness,
 };
+pub use iam::{IamPolicy, IamRole, InlinePolicy};
+pub use kms::{KmsAlias, KmsKey};
 pub use logs::LogGroup;
+pub use policy_document::PolicyDocument;
 pub use rds::{
     DbCluster, DbClusterParameterGroup, DbInstance, DbMasterSecret, DbProxy, DbProxyTarget, DbSubnetGroup,
     EngineVersion, GlobalCluster, ParameterProblem, Replica, engine_versions, orderable, parameter_problems,
 };
 pub use region::Region;
 pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
+pub use s3::S3Bucket;
+pub use secretsmanager::{Secret, SecretValue};
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
 
 use super::Kind;
@@ -52,9 +68,13 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<CertificateValidation>(),
     // cloudfront
     Kind::of::<Distribution>(),
+    // cloudwatch
+    Kind::of::<MetricAlarm>(),
     // ec2
     Kind::of::<LaunchTemplate>(),
     Kind::of::<Vpc>(),
+    // ecr
+    Kind::of::<EcrRepository>(),
     // eks
     Kind::of::<eks::AccessEntry>(),
     Kind::of::<eks::Addon>(),
@@ -70,6 +90,12 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<ListenerRule>(),
     Kind::of::<LoadBalancer>(),
     Kind::of::<TargetGroup>(),
+    // iam
+    Kind::of::<IamPolicy>(),
+    Kind::of::<IamRole>(),
+    // kms
+    Kind::of::<KmsAlias>(),
+    Kind::of::<KmsKey>(),
     // logs
     Kind::of::<LogGroup>(),
     // rds
@@ -85,4 +111,8 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<DnsRecord>(),
     Kind::of::<HealthCheck>(),
     Kind::of::<HostedZone>(),
+    // s3
+    Kind::of::<S3Bucket>(),
+    // secretsmanager
+    Kind::of::<Secret>(),
 ];
