@@ -19,6 +19,7 @@ mod kms;
 mod logs;
 pub mod permissions;
 mod policy_document;
+mod preflight;
 pub mod quotas;
 mod region;
 mod route53;
