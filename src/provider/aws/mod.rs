@@ -13,7 +13,11 @@ mod region;
 mod tags;
 
 pub use account::Aws;
-pub use ec2::Vpc;
+pub use ec2::{
+    ClusterNetworkLeftovers, ClusterVolumes, Direction, ElasticIp, EndpointKind, FlowLog, InternetGateway,
+    NatGateway, Ports, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Source, Subnet, Vpc,
+    VpcEndpoint, offerings,
+};
 pub use logs::LogGroup;
 pub use region::Region;
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
@@ -27,4 +31,20 @@ pub const NAME: &str = "aws";
 pub const GLOBAL: &str = "global";
 
 /// Every kind, one line each.
-pub const KINDS: &[Kind<Region>] = &[Kind::of::<Vpc>(), Kind::of::<LogGroup>()];
+pub const KINDS: &[Kind<Region>] = &[
+    // EC2
+    Kind::of::<ClusterNetworkLeftovers>(),
+    Kind::of::<ClusterVolumes>(),
+    Kind::of::<ElasticIp>(),
+    Kind::of::<FlowLog>(),
+    Kind::of::<InternetGateway>(),
+    Kind::of::<NatGateway>(),
+    Kind::of::<RouteTable>(),
+    Kind::of::<SecurityGroup>(),
+    Kind::of::<SecurityGroupRule>(),
+    Kind::of::<Subnet>(),
+    Kind::of::<Vpc>(),
+    Kind::of::<VpcEndpoint>(),
+    // CloudWatch Logs
+    Kind::of::<LogGroup>(),
+];
