@@ -17,12 +17,14 @@ mod execution;
 mod exit;
 mod explain;
 mod graph;
+mod import;
 mod interrupt;
 mod loadtest;
 mod logs;
 mod output;
 mod plan;
 mod plan_file;
+mod preflight;
 mod report;
 mod saved;
 mod schema;
@@ -189,6 +191,7 @@ enum Command {
     Destroy(destroy::Arguments),
     Status(status::Arguments),
     Drift(drift::Arguments),
+    Import(import::Arguments),
     Output(output::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
@@ -222,6 +225,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Destroy(arguments) => wait(destroy::run(arguments, targets, report)),
         Command::Status(arguments) => wait(status::run(arguments, targets, report)),
         Command::Drift(arguments) => wait(drift::run(arguments, targets, report)),
+        Command::Import(arguments) => wait(import::run(arguments, targets, report)),
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),

@@ -17,7 +17,7 @@ pub use kind::{Kind, Typed};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -110,6 +110,12 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Starts to remove it; removing what is gone is no error. It is gone when `observe` finds nothing.
     fn delete(cloud: &Self::Cloud, id: &str) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Whether its deletion leaves in place what it stands for, as that was only found, or is part of
+    /// something else: then nobody waits until it is gone. Asked after `delete`.
+    fn outlives(_cloud: &Self::Cloud, _id: &str) -> impl Future<Output = Result<bool, ProviderError>> + Send {
+        async { Ok(false) }
+    }
 
     /// What stays behind on purpose after it is gone, for a person to read: "the snapshot X". Asked once.
     fn leftover(
@@ -238,12 +244,57 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// See [`Resource::delete`].
     fn delete<'a>(&'a self, address: &'a Address, id: &'a str) -> BoxFuture<'a, Result<(), ProviderError>>;
+    /// See [`Resource::outlives`].
+    fn outlives<'a>(
+        &'a self,
+        address: &'a Address,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<bool, ProviderError>>;
     /// See [`Resource::leftover`].
     fn leftover<'a>(
         &'a self,
         address: &'a Address,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
+    /// Looks, before anything is made, for what would stop it half-way; changes nothing.
+    fn preflight<'a>(&'a self, _wanted: &'a [Wanted<'a>]) -> BoxFuture<'a, Vec<Concern>> {
+        futures::future::ready(Vec::new()).boxed()
+    }
+}
+
+/// A resource that is about to be made or changed, as far as it is known by then.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Where it will stand.
+    pub address: &'a Address,
+    /// Canonical properties; what becomes known only on the way is still a reference.
+    pub properties: &'a Value,
+    /// Nothing of it is recorded yet.
+    pub is_new: bool,
+}
+
+/// What a look before the start has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concern {
+    /// How bad.
+    pub gravity: Gravity,
+    /// About which resource.
+    pub address: Option<Address>,
+    /// What it is, in the service's own words where it has some.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// How bad a [`Concern`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gravity {
+    /// It would fail: nothing is started.
+    Blocking,
+    /// It may fail, or is probably not what is wanted.
+    Doubtful,
+    /// It could not be asked, and why.
+    Unasked,
 }
 
 /// The providers of one target, by the first part of an address.
@@ -264,6 +315,11 @@ impl Providers {
             ProviderError::refused(format!("{address}: this target has no provider `{name}`"))
                 .with_hint("the state may be of another target: check the plan's `target`")
         })
+    }
+
+    /// Each of them, for questions to all.
+    pub fn all(&self) -> impl Iterator<Item = &dyn Provider> {
+        self.0.iter().map(|provider| &**provider)
     }
 
     /// What the engine knows of the address's kind; `None`: no provider has it.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements, each printed, written to `target/bench/` and comparable within one run.
 
+mod apply;
 mod engine;
 
 use std::path::Path;
@@ -13,11 +14,14 @@ use crate::{Result, command};
 pub(crate) enum Subject {
     /// Plan and apply of thousands of simulated resources, beside Terraform's own where it is installed
     Engine(engine::Options),
+    /// The production plan on a fake AWS against its critical path, or nineteen resources beside Ansible
+    Apply(apply::Options),
 }
 
 pub(crate) fn run(subject: &Subject) -> Result<()> {
     match subject {
         Subject::Engine(options) => engine::run(options),
+        Subject::Apply(options) => apply::run(options),
     }
 }
 

@@ -6,20 +6,32 @@
 //! and region, is on.
 
 mod account;
+mod acm;
+mod cloudfront;
 mod ec2;
+pub mod eks;
+mod elbv2;
 mod error;
 mod logs;
 mod region;
+mod route53;
 mod tags;
 
 pub use account::Aws;
+pub use acm::{Certificate, CertificateValidation};
+pub use cloudfront::{Behaviour, Distribution, Origin};
 pub use ec2::{
     ClusterNetworkLeftovers, ClusterVolumes, Direction, ElasticIp, EndpointKind, FlowLog, InternetGateway,
-    NatGateway, Ports, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Source, Subnet, Vpc,
-    VpcEndpoint, offerings,
+    LaunchTemplate, NatGateway, Ports, RootVolume, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule,
+    Source, Subnet, Vpc, VpcEndpoint, offerings,
+};
+pub use elbv2::{
+    Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
+    TargetStickiness,
 };
 pub use logs::LogGroup;
 pub use region::Region;
+pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
 
 use super::Kind;
@@ -32,12 +44,18 @@ pub const GLOBAL: &str = "global";
 
 /// Every kind, one line each.
 pub const KINDS: &[Kind<Region>] = &[
-    // EC2
+    // acm
+    Kind::of::<Certificate>(),
+    Kind::of::<CertificateValidation>(),
+    // cloudfront
+    Kind::of::<Distribution>(),
+    // ec2
     Kind::of::<ClusterNetworkLeftovers>(),
     Kind::of::<ClusterVolumes>(),
     Kind::of::<ElasticIp>(),
     Kind::of::<FlowLog>(),
     Kind::of::<InternetGateway>(),
+    Kind::of::<LaunchTemplate>(),
     Kind::of::<NatGateway>(),
     Kind::of::<RouteTable>(),
     Kind::of::<SecurityGroup>(),
@@ -45,6 +63,21 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<Subnet>(),
     Kind::of::<Vpc>(),
     Kind::of::<VpcEndpoint>(),
-    // CloudWatch Logs
+    // eks
+    Kind::of::<eks::AccessEntry>(),
+    Kind::of::<eks::Addon>(),
+    Kind::of::<eks::Cluster>(),
+    Kind::of::<eks::NodeGroup>(),
+    Kind::of::<eks::PodIdentityAssociation>(),
+    // elbv2
+    Kind::of::<Listener>(),
+    Kind::of::<ListenerRule>(),
+    Kind::of::<LoadBalancer>(),
+    Kind::of::<TargetGroup>(),
+    // logs
     Kind::of::<LogGroup>(),
+    // route53
+    Kind::of::<DnsRecord>(),
+    Kind::of::<HealthCheck>(),
+    Kind::of::<HostedZone>(),
 ];

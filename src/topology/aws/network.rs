@@ -7,7 +7,7 @@ use crate::provider::aws::{
     ClusterNetworkLeftovers, ClusterVolumes, ElasticIp, EndpointKind, FlowLog, InternetGateway, LogGroup,
     NatGateway, RouteTable, RouteTarget, Subnet, Vpc, VpcEndpoint,
 };
-use crate::resource::{Address, Field, Ref, Set};
+use crate::resource::{Field, Ref, Set};
 use crate::spec::{Cidr, Nat};
 
 const ANYWHERE: &str = "0.0.0.0/0";
@@ -48,19 +48,6 @@ impl Side {
 }
 
 impl Place<'_> {
-    /// What must stand before something in the private subnets reaches anything outside of them.
-    pub(super) fn ways_out(&self) -> Vec<Address> {
-        let tables = self
-            .zone_letters()
-            .map(|letter| self.address("route_table", &format!("private-{letter}")));
-        let endpoints = self
-            .network
-            .endpoints
-            .iter()
-            .map(|service| self.address("vpc_endpoint", service));
-        tables.chain(endpoints).collect()
-    }
-
     fn vpc(&self) -> Ref<String> {
         self.output("vpc", "main", "id")
     }

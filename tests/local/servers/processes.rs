@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use vvbill::provider::Provider;
 
 use super::redis::{properties, server};
+use super::stage::any;
 use super::stage::{Stage, free_port, kill, marked};
 
 /// An error names who holds a port, and nothing was started.
@@ -71,14 +72,14 @@ async fn a_dead_server_is_drift_and_is_started_again() {
     let broken = redis.with(json!({ "settings": { "no-such-setting": "yes" } }));
     stage
         .provider
-        .update("redis_server", broken.clone(), &redis.id, &[])
+        .update(&any("redis_server"), broken.clone(), &redis.id, &[])
         .await
         .ok();
     let mut last = vvbill::provider::Readiness::Ready;
     for _ in 0..100 {
         last = stage
             .provider
-            .readiness("redis_server", broken.clone(), &redis.id)
+            .readiness(&any("redis_server"), broken.clone(), &redis.id)
             .await
             .unwrap();
         if matches!(last, vvbill::provider::Readiness::Failed(_)) {
@@ -164,7 +165,7 @@ async fn killed_while_it_creates() {
         let left = marked(&home);
         let found = stage
             .provider
-            .find("redis_server", wanted.clone(), "token")
+            .find(&any("redis_server"), wanted.clone(), "token")
             .await
             .unwrap();
         assert!(

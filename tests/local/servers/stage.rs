@@ -12,12 +12,17 @@ use rand::RngExt;
 use serde_json::{Value, json};
 use vvbill::provider::local::{Machine, provider};
 use vvbill::provider::{Provider, ProviderError, Readiness, Typed};
-use vvbill::resource::{Observed, diff};
+use vvbill::resource::{Address, Observed, diff};
 
 pub(crate) struct Stage {
     pub(crate) provider: Typed<Machine>,
     pub(crate) root: PathBuf,
     temporary: Option<tempfile::TempDir>,
+}
+
+/// An address of that kind: the provider reads no more from it.
+pub(crate) fn any(kind: &str) -> Address {
+    Address::new("local", "global", kind, "any")
 }
 
 /// A resource that stands.
@@ -96,11 +101,13 @@ impl Stage {
     }
 
     pub(crate) async fn create(&self, kind: &str, properties: &Value) -> Result<String, ProviderError> {
-        self.provider.create(kind, properties.clone(), "token").await
+        self.provider
+            .create(&any(kind), properties.clone(), "token")
+            .await
     }
 
     pub(crate) async fn observe(&self, kind: &str, id: &str) -> Option<Observed> {
-        self.provider.observe(kind, id).await.unwrap()
+        self.provider.observe(&any(kind), id).await.unwrap()
     }
 
     pub(crate) async fn ready(&self, kind: &str, properties: &Value, id: &str) {
@@ -108,7 +115,7 @@ impl Stage {
         loop {
             match self
                 .provider
-                .readiness(kind, properties.clone(), id)
+                .readiness(&any(kind), properties.clone(), id)
                 .await
                 .unwrap()
             {
@@ -129,7 +136,7 @@ impl Stage {
         let changes = diff(&properties, &found.properties);
         assert!(!changes.is_empty(), "{kind} {id}: nothing to update");
         self.provider
-            .update(kind, properties.clone(), id, &changes)
+            .update(&any(kind), properties.clone(), id, &changes)
             .await
             .unwrap();
         self.ready(kind, &properties, id).await;
@@ -144,10 +151,13 @@ impl Stage {
 
     /// Deletes, and checks that nothing is observed any more.
     pub(crate) async fn delete(&self, standing: &Standing) {
-        self.provider.delete(standing.kind, &standing.id).await.unwrap();
+        self.provider
+            .delete(&any(standing.kind), &standing.id)
+            .await
+            .unwrap();
         assert_eq!(self.observe(standing.kind, &standing.id).await, None);
         self.provider
-            .delete(standing.kind, &standing.id)
+            .delete(&any(standing.kind), &standing.id)
             .await
             .expect("deleting what is gone is no error");
     }

@@ -125,6 +125,7 @@ impl InternetGateway {
         }
         let request = cloud.ec2().attach_internet_gateway().internet_gateway_id(id);
         let answer = request.vpc_id(super::text(&self.vpc)).send().await;
-        answer.called("ec2:AttachInternetGateway").map(drop)
+        let attached = answer.called("ec2:AttachInternetGateway");
+        attached.map(drop).map_err(super::seen_late)
     }
 }

@@ -5,6 +5,7 @@ mod cluster_volumes;
 mod elastic_ip;
 mod flow_log;
 mod internet_gateway;
+mod launch_template;
 mod mark;
 mod nat_gateway;
 pub mod offerings;
@@ -20,6 +21,7 @@ pub use cluster_volumes::ClusterVolumes;
 pub use elastic_ip::ElasticIp;
 pub use flow_log::FlowLog;
 pub use internet_gateway::InternetGateway;
+pub use launch_template::{LaunchTemplate, RootVolume};
 pub use nat_gateway::NatGateway;
 pub use route_table::{RouteTable, RouteTarget};
 pub use security_group::SecurityGroup;
@@ -103,4 +105,12 @@ fn filter(name: &str, value: &str) -> Filter {
 fn carries(tags: &[Tag], token: &str) -> bool {
     tags.iter()
         .any(|tag| tag.key() == Some(TOKEN_TAG) && tag.value() == Some(token))
+}
+
+/// "Attached already" says that what was looked at is older than what is: the next look sees it.
+fn seen_late(error: ProviderError) -> ProviderError {
+    match error.message.ends_with("(Resource.AlreadyAssociated)") {
+        true => ProviderError::transient(error.message),
+        false => error,
+    }
 }

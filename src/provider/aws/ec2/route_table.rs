@@ -270,7 +270,8 @@ async fn associate(cloud: &Region, id: &str, subnet: &str) -> Result<(), Provide
         None => {
             let request = cloud.ec2().associate_route_table().route_table_id(id);
             let answer = request.subnet_id(subnet).send().await;
-            answer.called("ec2:AssociateRouteTable").map(drop)
+            let associated = answer.called("ec2:AssociateRouteTable");
+            associated.map(drop).map_err(super::seen_late)
         }
     }
 }

@@ -57,7 +57,7 @@ impl Resource for SecurityGroup {
             name: name.clone(),
             description: group.description().unwrap_or_default().into(),
             vpc: Ref::Known(group.vpc_id().unwrap_or_default().into()),
-            default_egress: default_egress(cloud, id).await?.is_some(),
+            default_egress: open_egress(cloud, id).await?.iter().any(is_default),
             tags: super::read_tags(group.tags()),
         };
         Ok(Some((found, Outputs { id: id.into(), name })))
@@ -132,40 +132,52 @@ impl SecurityGroup {
         Err(ProviderError::refused(why).with_hint(format!("`vvbill import PLAN {address} {id}` takes it up")))
     }
 
-    /// Brings AWS's own egress rule, or takes it away.
+    /// Brings AWS's own egress rule, or takes it away, even where it can't be seen yet.
     async fn leave(&self, cloud: &Region, id: &str) -> Result<(), ProviderError> {
-        match (self.default_egress, default_egress(cloud, id).await?) {
-            (true, Some(_)) | (false, None) => Ok(()),
+        let open = open_egress(cloud, id).await?;
+        let default = open.iter().find(|rule| is_default(rule));
+        let anywhere = IpRange::builder().cidr_ip(ANYWHERE).build();
+        let all = IpPermission::builder()
+            .ip_protocol("-1")
+            .ip_ranges(anywhere)
+            .build();
+        let revoke = cloud.ec2().revoke_security_group_egress().group_id(id);
+        let revoke = match (self.default_egress, default) {
+            (true, Some(_)) => return Ok(()),
             (true, None) => {
-                let anywhere = IpRange::builder().cidr_ip(ANYWHERE).build();
-                let all = IpPermission::builder()
-                    .ip_protocol("-1")
-                    .ip_ranges(anywhere)
-                    .build();
                 let request = cloud.ec2().authorize_security_group_egress().group_id(id);
                 let answer = request.ip_permissions(all).send().await;
-                answer.or_taken("ec2:AuthorizeSecurityGroupEgress").map(drop)
+                return answer.or_taken("ec2:AuthorizeSecurityGroupEgress").map(drop);
             }
             (false, Some(rule)) => {
-                let request = cloud.ec2().revoke_security_group_egress().group_id(id);
-                let answer = request.security_group_rule_ids(rule).send().await;
-                answer.or_absent("ec2:RevokeSecurityGroupEgress").map(drop)
+                revoke.set_security_group_rule_ids(rule.security_group_rule_id.clone().map(|id| vec![id]))
             }
-        }
+            (false, None) if open.is_empty() => revoke.ip_permissions(all),
+            (false, None) => return Ok(()),
+        };
+        revoke
+            .send()
+            .await
+            .or_absent("ec2:RevokeSecurityGroupEgress")
+            .map(drop)
     }
 }
 
-/// The id of the rule that AWS has put in, which no resource of a plan stands for.
-async fn default_egress(cloud: &Region, group: &str) -> Result<Option<String>, ProviderError> {
+/// The rules that let everything out.
+async fn open_egress(cloud: &Region, group: &str) -> Result<Vec<Rule>, ProviderError> {
     let request = cloud.ec2().describe_security_group_rules();
     let answer = request.filters(super::filter("group-id", group)).send().await;
     let rules = answer
         .called("ec2:DescribeSecurityGroupRules")?
         .security_group_rules;
-    let ours = |rule: &Rule| super::read_tags(rule.tags()).contains_key(ADDRESS_TAG);
-    let found = rules.unwrap_or_default().into_iter().find(|rule| {
+    let open = |rule: &Rule| {
         let all = rule.ip_protocol() == Some("-1") && rule.cidr_ipv4() == Some(ANYWHERE);
-        all && rule.is_egress() == Some(true) && !ours(rule)
-    });
-    Ok(found.and_then(|rule| rule.security_group_rule_id))
+        all && rule.is_egress() == Some(true)
+    };
+    Ok(rules.unwrap_or_default().into_iter().filter(open).collect())
+}
+
+/// Whether AWS has put it in: no resource of a plan stands for it.
+fn is_default(rule: &Rule) -> bool {
+    !super::read_tags(rule.tags()).contains_key(ADDRESS_TAG)
 }

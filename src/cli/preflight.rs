@@ -1,0 +1,83 @@
+//! What providers find before anything is made: told as warnings, or as the reason why there is no plan.
+
+use super::error::Error;
+use super::site::Site;
+use crate::apply::{Event, Observer, Severity};
+use crate::plan::{Plan, Verb};
+use crate::provider::{Concern, Gravity, Wanted};
+
+/// Asks every provider about what `plan` would make or change.
+pub(crate) async fn check(site: &Site, plan: &Plan, observer: &dyn Observer) -> Result<(), Error> {
+    let wanted: Vec<Wanted> = plan
+        .changes()
+        .filter(|action| action.verb != Verb::Delete)
+        .filter_map(|action| {
+            Some(Wanted {
+                address: &action.address,
+                properties: &action.desired.as_ref()?.properties,
+                is_new: action.verb == Verb::Create,
+            })
+        })
+        .collect();
+    let mut concerns = Vec::new();
+    for provider in site.platform.providers.all() {
+        let mine: Vec<Wanted> = wanted
+            .iter()
+            .filter(|wanted| wanted.address.provider() == provider.name())
+            .copied()
+            .collect();
+        if !mine.is_empty() {
+            concerns.extend(provider.preflight(&mine).await);
+        }
+    }
+    concerns.sort_by_key(|concern| concern.gravity);
+    let blocking = concerns
+        .iter()
+        .filter(|concern| concern.gravity == Gravity::Blocking)
+        .count();
+    concerns[blocking..]
+        .iter()
+        .for_each(|concern| tell(concern, observer));
+    match concerns[..blocking].split_first() {
+        None => Ok(()),
+        Some((first, others)) => Err(refusal(site, plan, first, others)),
+    }
+}
+
+fn tell(concern: &Concern, observer: &dyn Observer) {
+    observer.observe(&Event::Diagnostic {
+        severity: Severity::Warning,
+        summary: concern.message.clone(),
+        detail: concern.hint.clone().unwrap_or_default(),
+        address: concern.address.clone(),
+    });
+}
+
+/// The first with its place in the plan; the others as further causes.
+fn refusal(site: &Site, plan: &Plan, first: &Concern, others: &[Concern]) -> Error {
+    let origin = first.address.as_ref().and_then(|address| {
+        let action = plan.actions.iter().find(|action| action.address == *address)?;
+        Some(action.desired.as_ref()?.origin.clone())
+    });
+    let mut error = Error::new("nothing was started: it would fail")
+        .at(site.place(origin.as_deref()))
+        .because(described(first));
+    if let Some(address) = &first.address {
+        error = error.on(address);
+    }
+    for other in others {
+        error = error.because(described(other));
+    }
+    let hints = std::iter::once(first)
+        .chain(others)
+        .filter_map(|concern| concern.hint.clone());
+    let mut seen = std::collections::BTreeSet::new();
+    error.hints(hints.filter(|hint| seen.insert(hint.clone())).collect::<Vec<_>>())
+}
+
+fn described(concern: &Concern) -> String {
+    match &concern.address {
+        Some(address) => format!("{address}: {}", concern.message),
+        None => concern.message.clone(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Virtual environments for programs from PyPI, made once by version in the cache.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Result, command};
+
+const ANSIBLE: &[&str] = &["ansible==11.1.0", "boto3"];
+const CHECKOV: &[&str] = &["checkov==3.3.30"];
+
+/// The Python that runs the fake AWS: moto and boto3, as `tests/support/aws/requirements.txt` pins them.
+pub(crate) fn moto() -> Result<PathBuf> {
+    let requirements = command::workspace().join("tests/support/aws/requirements.txt");
+    let text =
+        std::fs::read_to_string(&requirements).map_err(|why| format!("{}: {why}", requirements.display()))?;
+    let packages: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    environment("moto", &packages).map(|folder| folder.join("bin/python"))
+}
+
+/// `ansible-playbook` with amazon.aws.
+pub(crate) fn ansible() -> Result<PathBuf> {
+    environment("ansible", ANSIBLE).map(|folder| folder.join("bin/ansible-playbook"))
+}
+
+/// checkov, which reads Terraform's plan JSON.
+pub(crate) fn checkov() -> Result<PathBuf> {
+    environment("checkov", CHECKOV).map(|folder| folder.join("bin/checkov"))
+}
+
+/// A virtual environment with just these, made anew when they change.
+fn environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = command::cache()?.join(name);
+    let (seal, wanted) = (folder.join("installed"), packages.join("\n"));
+    if std::fs::read_to_string(&seal).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    }
+    command::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    install(&folder, packages)?;
+    std::fs::write(&seal, wanted).map_err(|why| format!("{}: {why}", seal.display()))?;
+    Ok(folder)
+}
+
+fn install(folder: &Path, packages: &[&str]) -> Result<()> {
+    let mut pip = Command::new(folder.join("bin/pip"));
+    command::run(
+        pip.args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(packages),
+    )
+}
