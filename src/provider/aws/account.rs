@@ -12,9 +12,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::{GLOBAL, KINDS, NAME, Region};
-use crate::provider::{
-    Concern, Connection, KindFacts, Provider, ProviderError, Readiness, Typed, Wanted,
-};
+use crate::provider::{Concern, Connection, KindFacts, Provider, ProviderError, Readiness, Typed, Wanted};
 use crate::resource::{Address, Change, Observed};
 
 /// Where services without a region are called.

@@ -31,7 +31,11 @@ pub use account::Aws;
 pub use acm::{Certificate, CertificateValidation};
 pub use cloudfront::{Behaviour, Distribution, Origin};
 pub use cloudwatch::{Dimension, MetricAlarm};
-pub use ec2::{LaunchTemplate, RootVolume, Vpc};
+pub use ec2::{
+    ClusterNetworkLeftovers, ClusterVolumes, Direction, ElasticIp, EndpointKind, FlowLog, InternetGateway,
+    LaunchTemplate, NatGateway, Ports, RootVolume, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule,
+    Source, Subnet, Vpc, VpcEndpoint, offerings,
+};
 pub use ecr::EcrRepository;
 pub use elbv2::{
     Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
@@ -65,8 +69,19 @@ pub const KINDS: &[Kind<Region>] = &[
     // cloudwatch
     Kind::of::<MetricAlarm>(),
     // ec2
+    Kind::of::<ClusterNetworkLeftovers>(),
+    Kind::of::<ClusterVolumes>(),
+    Kind::of::<ElasticIp>(),
+    Kind::of::<FlowLog>(),
+    Kind::of::<InternetGateway>(),
     Kind::of::<LaunchTemplate>(),
+    Kind::of::<NatGateway>(),
+    Kind::of::<RouteTable>(),
+    Kind::of::<SecurityGroup>(),
+    Kind::of::<SecurityGroupRule>(),
+    Kind::of::<Subnet>(),
     Kind::of::<Vpc>(),
+    Kind::of::<VpcEndpoint>(),
     // ecr
     Kind::of::<EcrRepository>(),
     // eks

@@ -8,6 +8,7 @@ mod fake;
 mod faults;
 mod kills;
 mod kinds;
+mod network;
 mod production;
 mod refusals;
 mod rig;

@@ -13,7 +13,9 @@ pub(super) async fn check(cloud: &Region) -> Result<(), Concern> {
     match ask(|| cloud.account()).await {
         Ok(_) => Ok(()),
         Err(error) => {
-            let hint = error.hint.unwrap_or_else(|| super::super::error::NO_CREDENTIALS.into());
+            let hint = error
+                .hint
+                .unwrap_or_else(|| super::super::error::NO_CREDENTIALS.into());
             Err(blocking(None, error.message, hint))
         }
     }
@@ -22,8 +24,14 @@ pub(super) async fn check(cloud: &Region) -> Result<(), Concern> {
 /// What ends while an apply is on its way. Credentials of a role, of SSO or of an instance are renewed by the
 /// SDK by itself; those that somebody pasted are not.
 pub(super) async fn lifetime(cloud: &Region) -> Vec<Concern> {
-    let left = cloud.credentials_end().await.and_then(|end| end.duration_since(SystemTime::now()).ok());
-    let Some(minutes) = left.map(|left| left.as_secs() / 60).filter(|minutes| *minutes < LONG_ENOUGH_MINUTES) else {
+    let left = cloud
+        .credentials_end()
+        .await
+        .and_then(|end| end.duration_since(SystemTime::now()).ok());
+    let Some(minutes) = left
+        .map(|left| left.as_secs() / 60)
+        .filter(|minutes| *minutes < LONG_ENOUGH_MINUTES)
+    else {
         return Vec::new();
     };
     vec![Concern {

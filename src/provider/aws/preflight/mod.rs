@@ -28,10 +28,12 @@ pub(super) async fn check(aws: &Aws, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let (permitted, names) =
         futures::future::join(permitted::check(&home.cloud, wanted), names::check(aws, wanted)).await;
     concerns.extend(permitted.into_iter().chain(names));
-    let by_region = wanted.iter().fold(BTreeMap::<&str, Vec<Wanted>>::new(), |mut all, one| {
-        all.entry(one.address.region()).or_default().push(*one);
-        all
-    });
+    let by_region = wanted
+        .iter()
+        .fold(BTreeMap::<&str, Vec<Wanted>>::new(), |mut all, one| {
+            all.entry(one.address.region()).or_default().push(*one);
+            all
+        });
     let regions = by_region.iter().map(|(region, wanted)| async move {
         let region = aws.region(region).await;
         let (versions, offers, room) = futures::future::join3(
@@ -47,7 +49,9 @@ pub(super) async fn check(aws: &Aws, wanted: &[Wanted<'_>]) -> Vec<Concern> {
 }
 
 /// Asks until there is an answer, a few times.
-async fn ask<T, F: Future<Output = Result<T, ProviderError>>>(question: impl Fn() -> F) -> Result<T, ProviderError> {
+async fn ask<T, F: Future<Output = Result<T, ProviderError>>>(
+    question: impl Fn() -> F,
+) -> Result<T, ProviderError> {
     let mut number = 1;
     loop {
         match question().await {

@@ -47,12 +47,19 @@ async fn taken(aws: &Aws, one: &Wanted<'_>, name: &str) -> Option<Concern> {
         serde_json::from_value::<Tags>(tags).unwrap_or_default()
     };
     let (theirs, ours) = (tags(&found.properties), tags(one.properties));
-    let same = [PLAN_TAG, ADDRESS_TAG].iter().all(|key| theirs.get(*key) == ours.get(*key));
+    let same = [PLAN_TAG, ADDRESS_TAG]
+        .iter()
+        .all(|key| theirs.get(*key) == ours.get(*key));
     let kind = one.address.kind();
     let message = match same && !ours.is_empty() {
-        true => format!("a {kind} `{name}` exists already and carries this plan's tags, but this state doesn't know it"),
+        true => format!(
+            "a {kind} `{name}` exists already and carries this plan's tags, but this state doesn't know it"
+        ),
         false => format!("a {kind} `{name}` exists already and is not this plan's"),
     };
-    let hint = format!("`vvbill import PLAN {} {name}` takes it up; or give this one another name", one.address);
+    let hint = format!(
+        "`vvbill import PLAN {} {name}` takes it up; or give this one another name",
+        one.address
+    );
     Some(blocking(Some(one.address), message, hint))
 }

@@ -19,7 +19,9 @@ pub(super) async fn check(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern>
     if !asked.is_empty() {
         match ask(|| zones(cloud)).await {
             Ok(known) => {
-                let lacking = asked.iter().filter(|(zone, _)| !known.iter().any(|known| known == *zone));
+                let lacking = asked
+                    .iter()
+                    .filter(|(zone, _)| !known.iter().any(|known| known == *zone));
                 concerns.extend(lacking.map(|(zone, address)| {
                     let hint = format!("set `network.zones` to some of {}", known.join(", "));
                     blocking(Some(address), format!("this account has no zone {zone}"), hint)

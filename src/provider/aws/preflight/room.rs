@@ -18,11 +18,17 @@ const COUNTED: &[(&str, Quota)] = &[
 
 pub(super) async fn check(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let questions = COUNTED.iter().filter_map(|(kind, quota)| {
-        let mut new = wanted.iter().filter(|one| one.is_new && one.address.kind() == *kind);
+        let mut new = wanted
+            .iter()
+            .filter(|one| one.is_new && one.address.kind() == *kind);
         let first = new.next()?.address;
         Some(judge(cloud, kind, quota, first, new.count() + 1))
     });
-    futures::future::join_all(questions).await.into_iter().flatten().collect()
+    futures::future::join_all(questions)
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 async fn judge(cloud: &Region, kind: &str, quota: &Quota, first: &Address, new: usize) -> Option<Concern> {
@@ -32,7 +38,13 @@ async fn judge(cloud: &Region, kind: &str, quota: &Quota, first: &Address, new: 
     };
     let there = match ask(|| existing(cloud, kind)).await {
         Ok(there) => there,
-        Err(error) => return Some(unasked(cloud, &format!("how many {} there are", quota.name), error)),
+        Err(error) => {
+            return Some(unasked(
+                cloud,
+                &format!("how many {} there are", quota.name),
+                error,
+            ));
+        }
     };
     // Quotas are whole numbers far below what a float holds exactly.
     if (there + new) as f64 <= allowed {

@@ -28,7 +28,11 @@ async fn kubernetes(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
             .into_iter()
             .filter_map(|(one, version)| {
                 let why = eks::judge(&versions, version).err()?;
-                Some(blocking(Some(one.address), why, "set `eks.version` to one of those"))
+                Some(blocking(
+                    Some(one.address),
+                    why,
+                    "set `eks.version` to one of those",
+                ))
             })
             .collect(),
         Err(error) => vec![unasked(cloud, "versions of EKS", error)],
@@ -40,7 +44,9 @@ async fn database(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut asked: BTreeMap<(&str, &str), &Address> = BTreeMap::new();
     for (one, version) in of_kind(wanted, "db_cluster", "engine_version") {
         let engine = one.properties.get("engine").and_then(|engine| engine.as_str());
-        asked.entry((engine.unwrap_or_default(), version)).or_insert(one.address);
+        asked
+            .entry((engine.unwrap_or_default(), version))
+            .or_insert(one.address);
     }
     for ((engine, version), address) in asked {
         match ask(|| rds::engine_versions(cloud, engine)).await {
@@ -87,7 +93,11 @@ async fn parameters(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
         match ask(|| rds::parameter_problems(cloud, family, &parameters)).await {
             Ok(problems) => concerns.extend(problems.into_iter().map(|problem| {
                 let hint = format!("change `aurora.parameters.{}`, or take it out", problem.name);
-                blocking(Some(one.address), format!("{}: {}", problem.name, problem.why), hint)
+                blocking(
+                    Some(one.address),
+                    format!("{}: {}", problem.name, problem.why),
+                    hint,
+                )
             })),
             Err(error) => concerns.push(unasked(cloud, "parameters of Aurora", error)),
         }
@@ -98,7 +108,11 @@ async fn parameters(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
 async fn cache(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut concerns = Vec::new();
     for (one, version) in of_kind(wanted, "cache_replication_group", "engine_version") {
-        let engine = one.properties.get("engine").and_then(|engine| engine.as_str()).unwrap_or_default();
+        let engine = one
+            .properties
+            .get("engine")
+            .and_then(|engine| engine.as_str())
+            .unwrap_or_default();
         match ask(|| elasticache::cache_engine_versions(cloud, engine)).await {
             Ok(known) if known.iter().any(|known| is_release_of(known, version)) => {}
             Ok(known) => {
