@@ -78,6 +78,12 @@ impl Region {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
+    /// RDS of another region, for what spans both.
+    pub(super) fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+        let region = aws_config::Region::new(region.to_owned());
+        aws_sdk_rds::Client::new(&self.config.to_builder().region(region).build())
+    }
+
     /// What EKS was asked to change and has not finished yet.
     pub(super) fn eks_updates(&self) -> &Issued {
         &self.eks_updates
