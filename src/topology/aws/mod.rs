@@ -7,6 +7,7 @@ mod edge;
 mod keys;
 mod load_balancer;
 mod monitoring;
+mod names;
 mod network;
 mod roles;
 mod security;
