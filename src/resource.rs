@@ -266,6 +266,30 @@ impl<T: Serialize> Serialize for Set<T> {
     }
 }
 
+/// What only creation takes: afterwards the value is somebody else's, an autoscaler's for example.
+///
+/// In canonical JSON `{"$at_creation": VALUE}`, which [`diff`] passes over. What is observed holds none.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct AtCreation<T>(pub Option<T>);
+
+/// The JSON key that marks what only creation takes.
+pub const AT_CREATION_KEY: &str = "$at_creation";
+
+impl<T: Serialize> Serialize for AtCreation<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json!({ AT_CREATION_KEY: self.0 }).serialize(serializer)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for AtCreation<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let mut marked = serde_json::Map::deserialize(deserializer)?;
+        let value = marked.remove(AT_CREATION_KEY).unwrap_or_default();
+        serde_json::from_value(value).map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// What should exist: the erased form of a typed resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Desired {
@@ -323,6 +347,7 @@ pub fn diff(desired: &Value, observed: &Value) -> Vec<Change> {
 
 fn diff_at(path: &mut String, desired: &Value, observed: &Value, changes: &mut Vec<Change>) {
     match (desired, observed) {
+        (Value::Object(wanted), _) if wanted.contains_key(AT_CREATION_KEY) => {}
         (Value::Object(wanted), Value::Object(found)) if reference(desired).is_none() => {
             for (key, value) in wanted {
                 let length = path.len();
@@ -375,6 +400,21 @@ mod tests {
             serde_json::from_value::<Ref<String>>(value["deep"][0]["brokers"].clone()).unwrap(),
             reference
         );
+    }
+
+    #[test]
+    fn what_only_creation_takes_never_differs() {
+        let wanted = json!({ "nodes": AtCreation(Some(3)) });
+        assert_eq!(wanted, json!({ "nodes": { "$at_creation": 3 } }));
+        let read: AtCreation<u32> = serde_json::from_value(wanted["nodes"].clone()).unwrap();
+        assert_eq!(read, AtCreation(Some(3)));
+        for found in [
+            json!({}),
+            json!({ "nodes": AtCreation::<u32>(None) }),
+            json!({ "nodes": 5 }),
+        ] {
+            assert_eq!(diff(&wanted, &found), []);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ const TYPOS_VERSION: &str = "1.52.0";
 
 pub(crate) fn run() -> Result<()> {
     setup::install(packages::BUILD_NEEDS)?;
-    setup::install(packages::LINT_NEEDS)?;
+    setup::install(packages::PYTHON_NEEDS)?;
     let spelling = install_typos()?;
     let dependencies = install_cargo_deny()?;
     let checks = [

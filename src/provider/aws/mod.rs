@@ -9,6 +9,7 @@ mod account;
 mod acm;
 mod cloudfront;
 mod ec2;
+pub mod eks;
 mod elbv2;
 mod error;
 mod logs;
@@ -19,7 +20,7 @@ mod tags;
 pub use account::Aws;
 pub use acm::{Certificate, CertificateValidation};
 pub use cloudfront::{Behaviour, Distribution, Origin};
-pub use ec2::Vpc;
+pub use ec2::{LaunchTemplate, RootVolume, Vpc};
 pub use elbv2::{
     Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
     TargetStickiness,
@@ -45,7 +46,14 @@ pub const KINDS: &[Kind<Region>] = &[
     // cloudfront
     Kind::of::<Distribution>(),
     // ec2
+    Kind::of::<LaunchTemplate>(),
     Kind::of::<Vpc>(),
+    // eks
+    Kind::of::<eks::AccessEntry>(),
+    Kind::of::<eks::Addon>(),
+    Kind::of::<eks::Cluster>(),
+    Kind::of::<eks::NodeGroup>(),
+    Kind::of::<eks::PodIdentityAssociation>(),
     // elbv2
     Kind::of::<Listener>(),
     Kind::of::<ListenerRule>(),

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use aws_config::SdkConfig;
 use tokio::sync::OnceCell;
 
+use super::eks::Issued;
 use super::error::Call;
 use crate::provider::ProviderError;
 
@@ -14,6 +15,7 @@ pub struct Region {
     config: SdkConfig,
     account: OnceCell<String>,
     clients: Clients,
+    eks_updates: Issued,
 }
 
 macro_rules! clients {
@@ -58,6 +60,7 @@ impl Region {
             config: config.to_builder().region(region).build(),
             account: OnceCell::new(),
             clients: Clients::default(),
+            eks_updates: Issued::default(),
         }
     }
 
@@ -71,6 +74,11 @@ impl Region {
         let path_style = self.config.endpoint_url().is_some();
         let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(path_style);
         aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// What EKS was asked to change and has not finished yet.
+    pub(super) fn eks_updates(&self) -> &Issued {
+        &self.eks_updates
     }
 
     /// The account's number, twelve digits; asked for once.

@@ -1,7 +1,9 @@
 //! EC2: the network, and what nodes are launched from.
 
+mod launch_template;
 mod vpc;
 
+pub use launch_template::{LaunchTemplate, RootVolume};
 pub use vpc::Vpc;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
