@@ -28,7 +28,7 @@ impl Layout<'_> {
         })?;
         let certificate = place.address("certificate", "main");
         let validation = place.address("certificate_validation", "main");
-        self.managed(edge, &certificate, &validation, "load_balancer");
+        self.managed_certificate(edge, &certificate, &validation, "load_balancer");
         Ok(())
     }
 
@@ -50,11 +50,17 @@ impl Layout<'_> {
         }
         let certificate = Address::new(NAME, CLOUDFRONT_REGION, "certificate", "cloudfront");
         let validation = Address::new(NAME, CLOUDFRONT_REGION, "certificate_validation", "cloudfront");
-        self.managed(edge, &certificate, &validation, "edge");
+        self.managed_certificate(edge, &certificate, &validation, "edge");
         Ok(Some(Ref::output(&validation, "arn")))
     }
 
-    fn managed(&mut self, edge: &Edge, certificate: &Address, validation: &Address, section: &str) {
+    fn managed_certificate(
+        &mut self,
+        edge: &Edge,
+        certificate: &Address,
+        validation: &Address,
+        section: &str,
+    ) {
         let wanted = Certificate {
             domain: edge.domain.clone(),
             alternative_names: BTreeSet::from([format!("*.{}", edge.domain)]),

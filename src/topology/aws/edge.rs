@@ -26,7 +26,7 @@ impl Layout<'_> {
             return Ok(());
         };
         let places: Vec<&Place<'_>> = places.iter().filter(|place| place.runs(Tier::Edge)).collect();
-        self.zone(edge);
+        self.hosted_zone(edge);
         for (name, check) in &edge.health_checks {
             self.health_check(name, check, places[0])?;
         }
@@ -43,12 +43,12 @@ impl Layout<'_> {
             self.validation_record(&certificate);
         }
         for (name, record) in &edge.records {
-            self.record(edge, name, record, &places)?;
+            self.edge_record(edge, name, record, &places)?;
         }
         Ok(())
     }
 
-    fn zone(&mut self, edge: &Edge) {
+    fn hosted_zone(&mut self, edge: &Edge) {
         let address = global("hosted_zone", "main");
         let zone = HostedZone {
             name: edge.domain.to_lowercase(),
@@ -92,7 +92,13 @@ impl Layout<'_> {
         Ok(listeners.find(|listener| listener.port.get() == port))
     }
 
-    fn record(&mut self, edge: &Edge, name: &str, plan: &Record, places: &[&Place<'_>]) -> Result<(), Error> {
+    fn edge_record(
+        &mut self,
+        edge: &Edge,
+        name: &str,
+        plan: &Record,
+        places: &[&Place<'_>],
+    ) -> Result<(), Error> {
         let origin = format!("edge.records.{name}");
         let full = full_name(edge, name);
         if plan.to == RecordTarget::Cloudfront {
@@ -103,7 +109,7 @@ impl Layout<'_> {
                 zone: Ref::output(&distribution, "zone_id"),
                 evaluate_health: false,
             };
-            self.add_record(name, &alias_record(&full, alias), &origin);
+            self.add_edge_record(name, &alias_record(&full, alias), &origin);
             return Ok(());
         }
         if listeners_are_managed(self.spec) {
@@ -144,7 +150,7 @@ impl Layout<'_> {
             // The check asks the primary region; without a choice there is nothing that it could decide.
             let decides = place.primary && plan.policy != RoutingPolicy::Simple;
             let health_check = check.clone().filter(|_| decides);
-            self.add_record(
+            self.add_edge_record(
                 &name,
                 &DnsRecord {
                     health_check,
@@ -156,7 +162,7 @@ impl Layout<'_> {
         Ok(())
     }
 
-    fn add_record(&mut self, name: &str, record: &DnsRecord, origin: &str) {
+    fn add_edge_record(&mut self, name: &str, record: &DnsRecord, origin: &str) {
         let address = global("dns_record", name);
         self.add(&address, record, SECTION, origin);
     }

@@ -34,7 +34,7 @@ impl Layout<'_> {
         if !place.runs(Tier::Edge) {
             return Ok(());
         }
-        self.balancer(place, plan);
+        self.balancer_itself(place, plan);
         for (name, group) in &plan.target_groups {
             self.target_group(place, name, group)?;
         }
@@ -47,7 +47,7 @@ impl Layout<'_> {
         for (name, listener) in &plan.listeners {
             self.listener(place, name, listener)?;
             if plan.kind == LoadBalancerKind::Application && listener.redirect_to.is_none() {
-                self.rules(place, name, ingest.is_some());
+                self.listener_rules(place, name, ingest.is_some());
             }
         }
         match ingest {
@@ -58,7 +58,7 @@ impl Layout<'_> {
         }
     }
 
-    fn balancer(&mut self, place: &Place<'_>, plan: &Plan) {
+    fn balancer_itself(&mut self, place: &Place<'_>, plan: &Plan) {
         let address = place.address("load_balancer", "main");
         let application = plan.kind == LoadBalancerKind::Application;
         let side = if plan.internal { "private" } else { "public" };
@@ -213,12 +213,12 @@ impl Layout<'_> {
     }
 
     /// The bundled service's paths first, then those of each workload that stands behind a target group.
-    fn rules(&mut self, place: &Place<'_>, listener: &str, ingest: bool) {
+    fn listener_rules(&mut self, place: &Place<'_>, listener: &str, ingest: bool) {
         let mut priority = 0;
         if ingest {
             let paths = INGEST_PATHS.map(str::to_owned);
             let name = format!("{listener}-{INGEST}");
-            self.rule(place, listener, &name, INGEST, &paths, &mut priority);
+            self.listener_rule(place, listener, &name, INGEST, &paths, &mut priority);
         }
         let plan = self.spec.load_balancer.iter();
         let groups = plan.flat_map(|plan| &plan.target_groups);
@@ -230,12 +230,12 @@ impl Layout<'_> {
                     0 => format!("{listener}-{group}"),
                     _ => format!("{listener}-{group}-{}", index + 1),
                 };
-                self.rule(place, listener, &name, group, paths, &mut priority);
+                self.listener_rule(place, listener, &name, group, paths, &mut priority);
             }
         }
     }
 
-    fn rule(
+    fn listener_rule(
         &mut self,
         place: &Place<'_>,
         listener: &str,
