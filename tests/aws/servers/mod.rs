@@ -4,6 +4,7 @@ mod basics;
 mod binary;
 mod checkov;
 mod drift;
+mod edge;
 mod fake;
 mod faults;
 mod kills;
