@@ -41,7 +41,8 @@ def timed(call):
 def seen(call, balancer):
     item = timed(call).get(balancer["LoadBalancerArn"])
     is_pending = item is not None and call.world.phase(item) == "creating"
-    return {**balancer, "State": {"Code": "provisioning" if is_pending else "active"}}
+    state = {"Code": "provisioning" if is_pending else "active"}
+    return {"Scheme": "internet-facing", **balancer, "State": state}
 
 
 @operation("elbv2", "CreateLoadBalancer")
@@ -70,12 +71,13 @@ def create(call):
 def same(call, old, kind, ids):
     """The load balancer of this name, if it has the same settings."""
     params = call.params
+    old = seen(call, old)
     asked = (kind, params.get("Scheme", "internet-facing"), set(ids), set(params.get("SecurityGroups") or []))
     zones = {zone["SubnetId"] for zone in old["AvailabilityZones"]}
     if asked != (old["Type"], old["Scheme"], zones, set(old.get("SecurityGroups", []))):
         message = "A load balancer with the same name exists, but with different settings"
         raise AwsError("DuplicateLoadBalancerName", f"{message}: {params['Name']}")
-    return seen(call, old)
+    return old
 
 
 @operation("elbv2", "DescribeLoadBalancers")
