@@ -10,7 +10,6 @@ mod bench;
 mod command;
 mod demo;
 mod lint;
-mod moto;
 mod packages;
 mod python;
 mod setup;

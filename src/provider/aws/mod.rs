@@ -20,6 +20,7 @@ mod kms;
 mod logs;
 pub mod permissions;
 mod policy_document;
+mod preflight;
 pub mod quotas;
 mod rds;
 mod region;
@@ -32,7 +33,11 @@ pub use account::Aws;
 pub use acm::{Certificate, CertificateValidation};
 pub use cloudfront::{Behaviour, Distribution, Origin};
 pub use cloudwatch::{Dimension, MetricAlarm};
-pub use ec2::{LaunchTemplate, RootVolume, Vpc};
+pub use ec2::{
+    ClusterNetworkLeftovers, ClusterVolumes, Direction, ElasticIp, EndpointKind, FlowLog, InternetGateway,
+    LaunchTemplate, NatGateway, Ports, RootVolume, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule,
+    Source, Subnet, Vpc, VpcEndpoint, offerings,
+};
 pub use ecr::EcrRepository;
 pub use elasticache::{CacheParameterGroup, CacheReplicationGroup, CacheSubnetGroup, cache_engine_versions};
 pub use elbv2::{
@@ -61,7 +66,7 @@ pub const NAME: &str = "aws";
 /// The region part of addresses of what belongs to no region: IAM, Route 53, CloudFront.
 pub const GLOBAL: &str = "global";
 
-/// Every kind, one line each.
+/// Every kind, one line each, by service.
 pub const KINDS: &[Kind<Region>] = &[
     // acm
     Kind::of::<Certificate>(),
@@ -71,8 +76,19 @@ pub const KINDS: &[Kind<Region>] = &[
     // cloudwatch
     Kind::of::<MetricAlarm>(),
     // ec2
+    Kind::of::<ClusterNetworkLeftovers>(),
+    Kind::of::<ClusterVolumes>(),
+    Kind::of::<ElasticIp>(),
+    Kind::of::<FlowLog>(),
+    Kind::of::<InternetGateway>(),
     Kind::of::<LaunchTemplate>(),
+    Kind::of::<NatGateway>(),
+    Kind::of::<RouteTable>(),
+    Kind::of::<SecurityGroup>(),
+    Kind::of::<SecurityGroupRule>(),
+    Kind::of::<Subnet>(),
     Kind::of::<Vpc>(),
+    Kind::of::<VpcEndpoint>(),
     // ecr
     Kind::of::<EcrRepository>(),
     // eks

@@ -1,8 +1,10 @@
 //! One region's clients, each made when it is first asked for.
 
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
 use tokio::sync::OnceCell;
 
 use super::eks::Issued;
@@ -97,6 +99,12 @@ impl Region {
                 .ok_or_else(|| ProviderError::refused("sts:GetCallerIdentity named no account"))
         };
         self.account.get_or_try_init(ask).await.map(String::as_str)
+    }
+
+    /// When the present credentials end; `None`: never, or nobody knows.
+    pub(super) async fn credentials_end(&self) -> Option<SystemTime> {
+        let provider = self.config.credentials_provider()?;
+        provider.provide_credentials().await.ok()?.expiry()
     }
 
     /// The ARN of something of this account in this region.
