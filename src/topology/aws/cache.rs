@@ -36,11 +36,12 @@ impl Layout<'_> {
 
     fn cache_parameter_group(&mut self, cache: &Cache, place: &Place<'_>) -> Result<(), Error> {
         let address = place.address("cache_parameter_group", "main");
-        let parameters = parameters(cache);
+        let (family, parameters) = (family(cache)?, parameters(cache));
         let name = cache.parameter_group.clone();
         let group = CacheParameterGroup {
-            name: name.unwrap_or_else(|| self.named("cache")).to_lowercase(),
-            family: family(cache)?,
+            // Another major version brings another group, which has to stand beside the last one.
+            name: name.unwrap_or_else(|| self.named(&family.replace('.', "-"))).to_lowercase(),
+            family,
             description: "the cache's settings".into(),
             only: parameters.keys().cloned().collect(),
             parameters,

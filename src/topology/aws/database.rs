@@ -73,11 +73,12 @@ impl Layout<'_> {
 
     fn parameter_group(&mut self, aurora: &Aurora, place: &Place<'_>) -> Result<(), Error> {
         let address = place.address("db_cluster_parameter_group", "main");
-        let parameters = parameters(aurora);
+        let (family, parameters) = (family(aurora)?, parameters(aurora));
         let name = aurora.parameter_group.clone();
         let group = DbClusterParameterGroup {
-            name: name.unwrap_or_else(|| self.named("database")).to_lowercase(),
-            family: family(aurora)?,
+            // Another major version brings another group, which has to stand beside the last one.
+            name: name.unwrap_or_else(|| self.named(&family)).to_lowercase(),
+            family,
             description: "the shards' settings".into(),
             only: parameters.keys().cloned().collect(),
             parameters,
