@@ -97,9 +97,7 @@ pub async fn import(
         id: id.into(),
     })?;
     session.settle().await?;
-    if session.state.lineage.is_nil() {
-        session.write().await?;
-    }
+    session.claim().await?;
     let properties = managed(session, desired, &found.properties);
     record(session, desired, id, properties, found.outputs).await?;
     Ok(session.state.resources[address].clone())

@@ -58,8 +58,8 @@ pub async fn apply(
     let started = Instant::now();
     let steps = Steps::of(plan, &session.state);
     let works = plan.changes().next().is_some();
-    if works && session.state.lineage.is_nil() {
-        session.write().await?;
+    if works {
+        session.claim().await?;
     }
     let journal = Journal::open(session.store.clone(), session.fence());
     let recorder = Recorder::new(journal, session.state.clone());

@@ -21,6 +21,9 @@ pub struct Session {
     unsettled: bool,
 }
 
+/// How often a state is read that changes meanwhile.
+const LOADS_AT_MOST: usize = 3;
+
 /// Why a state can't be taken in hand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
@@ -108,11 +111,21 @@ impl Session {
             stored: None,
             unsettled: false,
         };
-        match session.load(observer).await {
-            Ok(()) => Ok(session),
-            Err(error) => {
-                session.close().await?;
-                Err(error)
+        let mut tries = 1;
+        loop {
+            match session.load(observer).await {
+                Ok(()) => return Ok(session),
+                // Who held the lock before was still writing the state: it has what the journal told.
+                Err(SessionError::Store(StoreError::Conflict { .. }))
+                    if session.is_locked() && tries < LOADS_AT_MOST =>
+                {
+                    tries += 1;
+                    session.state = State::new();
+                }
+                Err(error) => {
+                    session.close().await?;
+                    return Err(error);
+                }
             }
         }
     }
@@ -197,6 +210,14 @@ impl Session {
         Ok(())
     }
 
+    /// Before operations begin: the state has a lineage, and a version that nobody before has read.
+    pub(super) async fn claim(&mut self) -> Result<(), StoreError> {
+        if self.state.lineage.is_nil() || self.store.fences_by_version() {
+            self.write().await?;
+        }
+        Ok(())
+    }
+
     async fn back_up(&self, what: &str) -> Result<String, StoreError> {
         let object = Object::Backup(format!("{}-{what}", self.state.serial));
         let bytes = self
@@ -210,6 +231,9 @@ impl Session {
     }
 
     async fn load(&mut self, observer: &dyn Observer) -> Result<(), SessionError> {
+        if self.is_locked() {
+            self.store.take_over(&self.fence()).await?;
+        }
         let journal = self.store.read_journal().await?;
         let entries = entries(&*self.store, &journal)?;
         let blob = self.store.read(&Object::State).await?;
@@ -337,6 +361,9 @@ async fn replace_state(
     force: bool,
     fence: &Fence,
 ) -> Result<Option<String>, SessionError> {
+    if fence.is_some() {
+        store.take_over(fence).await?;
+    }
     let present = store.read(&Object::State).await?;
     let refuse = |why: &str| Err(SessionError::NotPushed { why: why.into() });
     if !force && !store.read_journal().await?.is_empty() {

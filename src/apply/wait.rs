@@ -152,6 +152,11 @@ impl Worker<'_> {
 
     pub(super) async fn wait_until_gone(&self, id: &str, deadline: Instant) -> Result<(), ProviderError> {
         let address = &self.action.address;
+        let outlives = || self.provider.outlives(address, id);
+        let pauses = &self.run.options.pauses;
+        if repeat(pauses, deadline, outlives, |error| self.again(error)).await? {
+            return Ok(());
+        }
         let started = Instant::now();
         loop {
             let observe = || self.provider.observe(address, id);

@@ -20,6 +20,8 @@ use crate::apply::{self, Observer, Session};
 use crate::plan::{self, Mode, Plan, PlanError};
 use crate::resource::Address;
 use crate::spec::Spec;
+#[cfg(feature = "aws")]
+use crate::state::store::s3::S3Store;
 use crate::state::{LockOptions, State, Store, store::FileStore};
 
 /// One platform, as far as it is known before anything is looked at.
@@ -68,7 +70,7 @@ impl Site {
 
     fn new(spec: Spec, platform: Platform, places: BTreeMap<String, Snippet>) -> Result<Self, Error> {
         Ok(Self {
-            store: Arc::new(FileStore::new(state_folder(&spec)?)),
+            store: store_of(&spec)?,
             spec,
             platform,
             places,
@@ -181,15 +183,31 @@ pub(crate) fn options(selection: &Selection, refreshing: &Refreshing) -> plan::O
     }
 }
 
-/// `.vvbill/<plan name>`, or the folder that the plan names.
-fn state_folder(spec: &Spec) -> Result<PathBuf, Error> {
-    match &spec.state.backend {
-        None => Ok(PathBuf::from(".vvbill").join(&*spec.metadata.name)),
+/// In `.vvbill/<plan name>`, or where the plan says.
+fn store_of(spec: &Spec) -> Result<Arc<dyn Store>, Error> {
+    match spec.state.backend.as_deref() {
+        None => Ok(Arc::new(FileStore::new(
+            PathBuf::from(".vvbill").join(&*spec.metadata.name),
+        ))),
+        Some(url) if url.starts_with("s3://") => on_s3(url, &spec.metadata.name),
         Some(url) if url.contains("://") => Err(Error::new(format!("the state can't be kept in `{url}`"))
-            .because("this vvbill keeps a state in a folder only")
-            .hint("take `state.backend` out of the plan, or name a folder there")),
-        Some(folder) => Ok(PathBuf::from(folder)),
+            .because("a state is kept in a folder or on S3")
+            .hint("write `state.backend: s3://bucket/key`, name a folder, or leave it out")),
+        Some(folder) => Ok(Arc::new(FileStore::new(folder))),
     }
+}
+
+#[cfg(feature = "aws")]
+fn on_s3(url: &str, plan: &str) -> Result<Arc<dyn Store>, Error> {
+    let store = S3Store::from_environment(url, None)?;
+    Ok(Arc::new(store.of_plan(plan)))
+}
+
+#[cfg(not(feature = "aws"))]
+fn on_s3(url: &str, _: &str) -> Result<Arc<dyn Store>, Error> {
+    Err(Error::new(format!("the state can't be kept in `{url}`"))
+        .because("this vvbill was built without the feature `aws`")
+        .hint("`cargo build --release` builds one with it"))
 }
 
 /// `local`, `aws`.

@@ -22,6 +22,7 @@ pub struct Kind<C> {
     update: for<'a> fn(&'a C, Value, &'a str, &'a [Change]) -> Answer<'a, ()>,
     reboot: for<'a> fn(&'a C, Value, &'a str) -> Answer<'a, ()>,
     delete: for<'a> fn(&'a C, &'a str) -> Answer<'a, ()>,
+    outlives: for<'a> fn(&'a C, &'a str) -> Answer<'a, bool>,
     leftover: for<'a> fn(&'a C, &'a str) -> Answer<'a, Option<String>>,
 }
 
@@ -78,6 +79,7 @@ impl<C: Send + Sync + 'static> Kind<C> {
                 async move { typed::<R>(properties)?.reboot(cloud, id).await }.boxed()
             },
             delete: |cloud, id| async move { R::delete(cloud, id).await }.boxed(),
+            outlives: |cloud, id| async move { R::outlives(cloud, id).await }.boxed(),
             leftover: |cloud, id| async move { R::leftover(cloud, id).await }.boxed(),
         }
     }
@@ -179,6 +181,10 @@ impl<C: Send + Sync + 'static> Provider for Typed<C> {
 
     fn delete<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, ()> {
         async move { (self.kind(address.kind())?.delete)(&self.cloud, id).await }.boxed()
+    }
+
+    fn outlives<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, bool> {
+        async move { (self.kind(address.kind())?.outlives)(&self.cloud, id).await }.boxed()
     }
 
     fn leftover<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, Option<String>> {

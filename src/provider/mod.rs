@@ -111,6 +111,12 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Starts to remove it; removing what is gone is no error. It is gone when `observe` finds nothing.
     fn delete(cloud: &Self::Cloud, id: &str) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
+    /// Whether its deletion leaves in place what it stands for, as that was only found, or is part of
+    /// something else: then nobody waits until it is gone. Asked after `delete`.
+    fn outlives(_cloud: &Self::Cloud, _id: &str) -> impl Future<Output = Result<bool, ProviderError>> + Send {
+        async { Ok(false) }
+    }
+
     /// What stays behind on purpose after it is gone, for a person to read: "the snapshot X". Asked once.
     fn leftover(
         _cloud: &Self::Cloud,
@@ -238,6 +244,12 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ProviderError>>;
     /// See [`Resource::delete`].
     fn delete<'a>(&'a self, address: &'a Address, id: &'a str) -> BoxFuture<'a, Result<(), ProviderError>>;
+    /// See [`Resource::outlives`].
+    fn outlives<'a>(
+        &'a self,
+        address: &'a Address,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<bool, ProviderError>>;
     /// See [`Resource::leftover`].
     fn leftover<'a>(
         &'a self,

@@ -16,6 +16,10 @@ use uuid::Uuid;
 
 use super::store::{Blob, Expect, Fence, Object, Store, StoreError, Version};
 
+/// Between two looks at a lock that is held.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// How a lock is asked for.
 #[derive(Clone, Debug)]
 pub struct LockOptions {
@@ -106,17 +110,33 @@ impl Lock {
     /// Waits for it as long as the options say.
     pub async fn acquire(store: &Arc<dyn Store>, options: &LockOptions) -> Result<Self, LockError> {
         let deadline = Instant::now() + options.timeout;
+        // Nobody holds it, as a rule; asking first would cost a request, and needs a bucket that is there.
+        let mut expect = Expect::Absent;
         loop {
-            let found = store.read(&Object::Lock).await?;
-            let expect = match found {
-                None => Expect::Absent,
+            let holder = Holder::new(options);
+            match store.write(&Object::Lock, holder.to_json(), expect, &None).await {
+                Ok(version) => return Ok(Self::keep(Arc::clone(store), holder, version)),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            expect = Self::next_chance(store.as_ref(), deadline).await?;
+        }
+    }
+
+    /// Waits until the lock can be asked for, and says over what.
+    async fn next_chance(store: &dyn Store, deadline: Instant) -> Result<Expect, LockError> {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match store.read(&Object::Lock).await? {
+                None => return Ok(Expect::Absent),
                 Some(blob) => {
-                    let holder = parse(store.as_ref(), &blob)?;
+                    let holder = parse(store, &blob)?;
                     if !holder.may_be_taken_over(Timestamp::now()) {
                         if Instant::now() >= deadline {
                             return Err(LockError::Held(Box::new(holder)));
                         }
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
                         continue;
                     }
                     tracing::warn!(
@@ -124,14 +144,8 @@ impl Lock {
                         who = holder.who,
                         "taking over the lock of a dead holder"
                     );
-                    Expect::Version(blob.version)
+                    return Ok(Expect::Version(blob.version));
                 }
-            };
-            let holder = Holder::new(options);
-            match store.write(&Object::Lock, holder.to_json(), expect, &None).await {
-                Ok(version) => return Ok(Self::keep(Arc::clone(store), holder, version)),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -184,10 +198,17 @@ async fn renew(store: Arc<dyn Store>, mut holder: Holder, mut version: Version) 
         let expect = Expect::Version(version.clone());
         match store.write(&Object::Lock, holder.to_json(), expect, &None).await {
             Ok(renewed) => version = renewed,
-            Err(error @ StoreError::Conflict { .. }) => {
-                tracing::error!(lock = holder.id, %error, "the lock was lost");
-                return;
-            }
+            // An earlier renewal whose answer never came may have been carried out after all.
+            Err(error @ StoreError::Conflict { .. }) => match store.read(&Object::Lock).await {
+                Ok(Some(blob)) if Holder::from_json(&blob.bytes).is_ok_and(|now| now.id == holder.id) => {
+                    version = blob.version;
+                }
+                Err(error) => tracing::warn!(lock = holder.id, %error, "the lock could not be looked at"),
+                Ok(_) => {
+                    tracing::error!(lock = holder.id, %error, "the lock was lost");
+                    return;
+                }
+            },
             Err(error) => tracing::warn!(lock = holder.id, %error, "the lock could not be renewed"),
         }
     }

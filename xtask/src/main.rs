@@ -41,7 +41,7 @@ enum Task {
     Setup(setup::Options),
     /// Applies plans/local.yaml, sends a million events, kills a worker, accounts for every event, destroys
     Demo(demo::Options),
-    /// Runs every test: those without servers first, then those with real Kafka, Redis and Postgres
+    /// Runs every test: those without servers first, then those with real Kafka, Redis, Postgres and moto's AWS
     Test(test::Options),
     /// Measures, prints the figures and writes them to target/bench/
     #[command(subcommand)]

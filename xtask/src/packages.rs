@@ -86,10 +86,10 @@ pub(crate) const NEEDS: &[Need] = &[
     },
 ];
 
-/// For `cargo xtask lint` alone.
-pub(crate) const LINT_NEEDS: &[Need] = &[Need {
+/// For linters and tests that come from PyPI.
+pub(crate) const PYTHON_NEEDS: &[Need] = &[Need {
     name: "Python 3 with venv",
-    reason: "typos comes from PyPI",
+    reason: "typos and moto come from PyPI",
     packages: &["python3-venv"],
     found: || answers("python3", &["-c", "import venv, ensurepip"]),
 }];

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::packages::{LINT_NEEDS, NEEDS, Need};
-use crate::{Result, command};
+use crate::packages::{NEEDS, Need, PYTHON_NEEDS};
+use crate::{Result, command, python};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -20,7 +20,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return check();
     }
     install(NEEDS)?;
-    install(LINT_NEEDS)?;
+    install(PYTHON_NEEDS)?;
+    python::for_tests()?;
     let arguments = [
         "build",
         "--package",
@@ -84,14 +85,14 @@ pub(crate) fn fetch_kafka(vvbill: &Path) -> Result<()> {
 }
 
 fn check() -> Result<()> {
-    for need in NEEDS.iter().chain(LINT_NEEDS) {
+    for need in NEEDS.iter().chain(PYTHON_NEEDS) {
         println!(
             "{} {}",
             if need.is_met() { "found  " } else { "missing" },
             need.name
         );
     }
-    let missing = [missing(NEEDS), missing(LINT_NEEDS)].concat();
+    let missing = [missing(NEEDS), missing(PYTHON_NEEDS)].concat();
     if missing.is_empty() {
         return Ok(());
     }

@@ -171,6 +171,10 @@ impl Provider for Aws {
         async move { self.region(address.region()).await.delete(address, id).await }.boxed()
     }
 
+    fn outlives<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, bool> {
+        async move { self.region(address.region()).await.outlives(address, id).await }.boxed()
+    }
+
     fn leftover<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, Option<String>> {
         async move { self.region(address.region()).await.leftover(address, id).await }.boxed()
     }

@@ -54,7 +54,10 @@ pub(super) fn says_taken(code: &str) -> bool {
         || code.starts_with("Duplicate")
         || matches!(
             code,
-            "ResourceInUseException" | "ResourceExistsException" | "ResourceConflictException"
+            "PriorityInUse"
+                | "ResourceInUseException"
+                | "ResourceExistsException"
+                | "ResourceConflictException"
         )
 }
 

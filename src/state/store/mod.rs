@@ -4,6 +4,8 @@
 //! fence no longer holds is refused.
 
 mod file;
+#[cfg(feature = "aws")]
+pub mod s3;
 
 pub use file::FileStore;
 
@@ -58,6 +60,17 @@ pub trait Store: Send + Sync {
     fn place(&self, object: &Object) -> String;
     /// Where a person finds the journal.
     fn journal_place(&self) -> String;
+    /// True where S3-like versions are all that refuses a late write of the state: a run that begins
+    /// operations then writes the state first, so that nobody who read it before can write it any more.
+    fn fences_by_version(&self) -> bool {
+        false
+    }
+    /// Shuts out whoever held another lock before: after this nothing of theirs gets into the journal. Called
+    /// with a new lock, before anything is read under it.
+    fn take_over<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, Result<(), StoreError>> {
+        let _ = fence;
+        Box::pin(async { Ok(()) })
+    }
     /// The object, if there is one.
     fn read<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Blob>, StoreError>>;
     /// Replaces the object as a whole, or leaves it as it was.

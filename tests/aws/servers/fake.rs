@@ -78,11 +78,6 @@ impl Fake {
             ureq::post(format!("{}/_fake/{what}", self.url)).header("content-type", "application/json");
         request.send(body.to_string()).unwrap();
     }
-
-    /// Of a service that needs no credentials to be asked: for tests of the rig itself.
-    pub fn reset(&self) {
-        self.post("reset", &json!({}));
-    }
 }
 
 impl Drop for Fake {
@@ -95,9 +90,14 @@ impl Drop for Fake {
 
 /// The environment that `cargo xtask setup` makes.
 pub fn python() -> PathBuf {
+    environment("moto").join("bin/python")
+}
+
+/// One of the virtual environments in the cache.
+pub fn environment(name: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
         || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"),
         PathBuf::from,
     );
-    cache.join("vvbill/moto/bin/python")
+    cache.join("vvbill").join(name)
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_config::Region;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use vvbill::apply::{self, Event, Interrupt, Outcome, Pauses, Session};
 use vvbill::plan::{self, Mode, Options, Plan};
@@ -58,11 +60,18 @@ pub fn desired(name: &str, set: &[&str]) -> Vec<Desired> {
 
 /// Those of `all` whose kind is one of these, and everything that they need.
 pub fn only(all: &[Desired], kinds: &[&str]) -> Vec<Desired> {
-    let mut wanted: BTreeSet<Address> = all
+    let wanted = all
         .iter()
-        .filter(|desired| kinds.contains(&desired.address.kind()))
-        .map(|desired| desired.address.clone())
-        .collect();
+        .filter(|desired| kinds.contains(&desired.address.kind()));
+    with_needs(all, wanted.map(|desired| desired.address.clone()).collect())
+}
+
+/// The resource at `address`, and everything that it needs.
+pub fn needed_by(all: &[Desired], address: &Address) -> Vec<Desired> {
+    with_needs(all, BTreeSet::from([address.clone()]))
+}
+
+fn with_needs(all: &[Desired], mut wanted: BTreeSet<Address>) -> Vec<Desired> {
     loop {
         let more: Vec<Address> = all
             .iter()
@@ -78,6 +87,54 @@ pub fn only(all: &[Desired], kinds: &[&str]) -> Vec<Desired> {
     all.iter()
         .filter(|desired| wanted.contains(&desired.address))
         .cloned()
+        .collect()
+}
+
+/// In an order in which each comes after what it needs.
+pub fn dependencies_first(all: &[Desired]) -> Vec<&Desired> {
+    let mut done = BTreeSet::new();
+    let mut ordered = Vec::new();
+    while ordered.len() < all.len() {
+        let before = ordered.len();
+        for desired in all {
+            if !done.contains(&desired.address) && desired.dependencies().is_subset(&done) {
+                done.insert(desired.address.clone());
+                ordered.push(desired);
+            }
+        }
+        assert!(ordered.len() > before, "a circle");
+    }
+    ordered
+}
+
+/// `VVBILL_TEST_SEED` or one of the clock; printed, so that a failure can be run again.
+pub fn seed() -> u64 {
+    let given = std::env::var("VVBILL_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| u64::from(jiff::Timestamp::now().subsec_nanosecond().unsigned_abs()));
+    println!("VVBILL_TEST_SEED={seed}");
+    seed
+}
+
+pub fn random(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// What exists although nothing is to be there: without what `said` names (keys that are pending deletion, final
+/// snapshots, secrets in their recovery window).
+pub fn unexplained(fake: &Fake, said: &str) -> Vec<String> {
+    let named = |thing: &Value| {
+        ["id", "name"].iter().any(|key| {
+            thing[*key]
+                .as_str()
+                .is_some_and(|text| !text.is_empty() && said.contains(text))
+        })
+    };
+    fake.inventory()
+        .iter()
+        .filter(|thing| !named(thing))
+        .map(Value::to_string)
         .collect()
 }
 
@@ -229,23 +286,13 @@ impl Rig {
         self.assert_settled(desired).await;
         let outcome = self.destroy().await;
         assert!(outcome.is_success(), "{}", failures(&outcome));
-        let left: Vec<String> = self.unexplained().iter().map(Value::to_string).collect();
+        let left = self.unexplained();
         assert!(left.is_empty(), "left behind:\n{}", left.join("\n"));
     }
 
-    /// What exists although nothing is to be there: without what destroy names (keys that are pending
-    /// deletion, final snapshots, secrets in their recovery window).
-    pub fn unexplained(&self) -> Vec<Value> {
-        let said = self.left().join("\n");
-        let named = |thing: &Value| {
-            let id = thing["id"].as_str().unwrap_or("?");
-            said.contains(id) || thing["name"].as_str().is_some_and(|name| said.contains(name))
-        };
-        self.fake
-            .inventory()
-            .into_iter()
-            .filter(|thing| !named(thing))
-            .collect()
+    /// What exists although nothing is to be there, and what destroying did not name.
+    pub fn unexplained(&self) -> Vec<String> {
+        unexplained(&self.fake, &self.left().join("\n"))
     }
 
     pub async fn state(&self) -> State {

@@ -1,0 +1,68 @@
+//! The production plan: three shards, two regions.
+
+use serde_json::json;
+
+use super::rig::{Rig, desired, failures};
+
+/// The zone is the plan's own here: nobody else has made one in this AWS.
+pub const OWN_ZONE: &str = "edge.create_zone=true";
+/// What has to be lifted before it may go.
+pub const UNPROTECTED: [&str; 3] = [
+    OWN_ZONE,
+    "aurora.deletion_protection=false",
+    "load_balancer.deletion_protection=false",
+];
+
+/// Protects the whole of it: it applies, the second plan is empty, what is protected against deletion refuses
+/// with the command that lifts it, and once that is lifted nothing is left but what destroy names.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_applies_is_settled_and_goes() {
+    let rig = Rig::start(json!({})).await;
+    let all = desired("production.yaml", &[OWN_ZONE]);
+    rig.apply(&all).await;
+    rig.assert_settled(&all).await;
+
+    let refused = rig.destroy().await;
+    let hints: Vec<&str> = refused
+        .failed
+        .iter()
+        .filter_map(|failed| failed.hint.as_deref())
+        .collect();
+    for field in [
+        "aurora.deletion_protection=false",
+        "load_balancer.deletion_protection=false",
+    ] {
+        assert!(
+            hints.iter().any(|hint| hint.contains(field)),
+            "{field} in {hints:?}"
+        );
+    }
+
+    let unprotected = desired("production.yaml", &UNPROTECTED);
+    rig.apply(&unprotected).await;
+    let outcome = rig.destroy().await;
+    assert!(outcome.is_success(), "{}", failures(&outcome));
+    let left = rig.unexplained();
+    assert!(
+        left.is_empty(),
+        "left, and not named by destroy:\n{}",
+        left.join("\n")
+    );
+    assert!(
+        rig.left().iter().any(|line| line.contains("snapshot")),
+        "{:?}",
+        rig.left()
+    );
+    assert!(
+        rig.left().iter().any(|line| line.contains("pending deletion")),
+        "{:?}",
+        rig.left()
+    );
+}
+
+/// Protects staging, the cheap one, likewise.
+#[tokio::test(flavor = "multi_thread")]
+async fn staging_lives() {
+    let rig = Rig::start(json!({})).await;
+    rig.live(&desired("staging.yaml", &UNPROTECTED)).await;
+}

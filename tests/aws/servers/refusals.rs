@@ -1,0 +1,55 @@
+//! What can't be done is said before anything is made, with what to do.
+
+use serde_json::{Value, json};
+
+use super::binary::{Site, plan, text};
+use super::fake::Fake;
+use super::production::OWN_ZONE;
+
+/// Runs `apply` on an AWS that is set up so; nothing may be there afterwards.
+fn refused(config: &Value, settings: &[&str]) -> String {
+    let fake = Fake::start(config);
+    let site = Site::new(&fake);
+    let file = plan("production.yaml").display().to_string();
+    let mut arguments = vec!["apply", &file, "--auto-approve", "--set", OWN_ZONE];
+    settings.iter().for_each(|set| arguments.extend(["--set", set]));
+    let output = site.run(&arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let made = fake.inventory();
+    assert!(made.is_empty(), "half-made: {made:?}");
+    let folder = plan("").display().to_string();
+    said.replace(&folder, "plans/").replace(&fake.url, "http://aws")
+}
+
+/// Protects the words for credentials that AWS doesn't know.
+#[test]
+fn wrong_credentials() {
+    insta::assert_snapshot!(refused(&json!({ "credentials": "invalid" }), &[]));
+}
+
+/// Protects the words for a permission that is missing.
+#[test]
+fn a_missing_permission() {
+    insta::assert_snapshot!(refused(&json!({ "deny": ["rds:CreateDBCluster"] }), &[]));
+}
+
+/// Protects the words for a quota that doesn't suffice.
+#[test]
+fn a_quota() {
+    insta::assert_snapshot!(refused(&json!({ "quotas": { "L-0263D0A3": 2 } }), &[]));
+}
+
+/// Protects the words for versions that AWS doesn't have.
+#[test]
+fn an_unknown_version() {
+    let settings = ["aurora.engine_version=15.16"];
+    insta::assert_snapshot!(refused(&json!({}), &settings));
+}
+
+/// Protects the words for a region without the instance type.
+#[test]
+fn an_instance_type_that_a_region_lacks() {
+    let config = json!({ "instance_types": { "eu-west-1": ["m5.large"] } });
+    insta::assert_snapshot!(refused(&config, &[]));
+}
