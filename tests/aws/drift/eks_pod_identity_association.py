@@ -1,12 +1,11 @@
-"""Somebody gives the pods another role."""
+"""Somebody gives the pods the role of the nodes."""
 
 import sys
 
 import boto3
 
-trust = '{"Version": "2012-10-17", "Statement": []}'
-made = boto3.client("iam").create_role(RoleName="drifted", AssumeRolePolicyDocument=trust)["Role"]
+eks = boto3.client("eks")
 cluster, association = sys.argv[1].split("/", 1)
-boto3.client("eks").update_pod_identity_association(
-    clusterName=cluster, associationId=association, roleArn=made["Arn"]
-)
+group = eks.list_nodegroups(clusterName=cluster)["nodegroups"][0]
+role = eks.describe_nodegroup(clusterName=cluster, nodegroupName=group)["nodegroup"]["nodeRole"]
+eks.update_pod_identity_association(clusterName=cluster, associationId=association, roleArn=role)
