@@ -3,6 +3,7 @@
 mod basics;
 mod binary;
 mod checkov;
+mod cluster;
 mod drift;
 mod edge;
 mod fake;
