@@ -12,3 +12,4 @@ mod production;
 mod refusals;
 mod rig;
 mod secrets;
+mod services;
