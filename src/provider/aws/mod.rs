@@ -12,6 +12,7 @@ mod cloudwatch;
 mod ec2;
 mod ecr;
 pub mod eks;
+mod elasticache;
 mod elbv2;
 mod error;
 mod iam;
@@ -19,7 +20,9 @@ mod kms;
 mod logs;
 pub mod permissions;
 mod policy_document;
+mod preflight;
 pub mod quotas;
+mod rds;
 mod region;
 mod route53;
 mod s3;
@@ -30,8 +33,13 @@ pub use account::Aws;
 pub use acm::{Certificate, CertificateValidation};
 pub use cloudfront::{Behaviour, Distribution, Origin};
 pub use cloudwatch::{Dimension, MetricAlarm};
-pub use ec2::{LaunchTemplate, RootVolume, Vpc};
+pub use ec2::{
+    ClusterNetworkLeftovers, ClusterVolumes, Direction, ElasticIp, EndpointKind, FlowLog, InternetGateway,
+    LaunchTemplate, NatGateway, Ports, RootVolume, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule,
+    Source, Subnet, Vpc, VpcEndpoint, offerings,
+};
 pub use ecr::EcrRepository;
+pub use elasticache::{CacheParameterGroup, CacheReplicationGroup, CacheSubnetGroup, cache_engine_versions};
 pub use elbv2::{
     Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
     TargetStickiness,
@@ -40,6 +48,10 @@ pub use iam::{IamPolicy, IamRole, InlinePolicy};
 pub use kms::{KmsAlias, KmsKey};
 pub use logs::LogGroup;
 pub use policy_document::PolicyDocument;
+pub use rds::{
+    DbCluster, DbClusterParameterGroup, DbInstance, DbMasterSecret, DbProxy, DbProxyTarget, DbSubnetGroup,
+    EngineVersion, GlobalCluster, ParameterProblem, Replica, engine_versions, orderable, parameter_problems,
+};
 pub use region::Region;
 pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
 pub use s3::S3Bucket;
@@ -64,8 +76,19 @@ pub const KINDS: &[Kind<Region>] = &[
     // cloudwatch
     Kind::of::<MetricAlarm>(),
     // ec2
+    Kind::of::<ClusterNetworkLeftovers>(),
+    Kind::of::<ClusterVolumes>(),
+    Kind::of::<ElasticIp>(),
+    Kind::of::<FlowLog>(),
+    Kind::of::<InternetGateway>(),
     Kind::of::<LaunchTemplate>(),
+    Kind::of::<NatGateway>(),
+    Kind::of::<RouteTable>(),
+    Kind::of::<SecurityGroup>(),
+    Kind::of::<SecurityGroupRule>(),
+    Kind::of::<Subnet>(),
     Kind::of::<Vpc>(),
+    Kind::of::<VpcEndpoint>(),
     // ecr
     Kind::of::<EcrRepository>(),
     // eks
@@ -74,6 +97,10 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<eks::Cluster>(),
     Kind::of::<eks::NodeGroup>(),
     Kind::of::<eks::PodIdentityAssociation>(),
+    // elasticache
+    Kind::of::<CacheParameterGroup>(),
+    Kind::of::<CacheReplicationGroup>(),
+    Kind::of::<CacheSubnetGroup>(),
     // elbv2
     Kind::of::<Listener>(),
     Kind::of::<ListenerRule>(),
@@ -87,6 +114,15 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<KmsKey>(),
     // logs
     Kind::of::<LogGroup>(),
+    // rds
+    Kind::of::<DbCluster>(),
+    Kind::of::<DbClusterParameterGroup>(),
+    Kind::of::<DbInstance>(),
+    Kind::of::<DbMasterSecret>(),
+    Kind::of::<DbProxy>(),
+    Kind::of::<DbProxyTarget>(),
+    Kind::of::<DbSubnetGroup>(),
+    Kind::of::<GlobalCluster>(),
     // route53
     Kind::of::<DnsRecord>(),
     Kind::of::<HealthCheck>(),

@@ -1,6 +1,7 @@
 //! The plan on AWS, one file a subsystem. What runs in both regions is laid out once for each.
 
 mod cache;
+mod certificate;
 mod cluster;
 mod database;
 mod edge;

@@ -1,7 +1,7 @@
-"""Keeps entries for a day only."""
+"""Keeps its entries for ever."""
 
 import sys
 
 import boto3
 
-boto3.client("logs").put_retention_policy(logGroupName=sys.argv[1], retentionInDays=1)
+boto3.client("logs").delete_retention_policy(logGroupName=sys.argv[1])

@@ -3,11 +3,14 @@
 mod basics;
 mod binary;
 mod checkov;
+mod cluster;
 mod drift;
+mod edge;
 mod fake;
 mod faults;
 mod kills;
 mod kinds;
+mod network;
 mod production;
 mod refusals;
 mod rig;

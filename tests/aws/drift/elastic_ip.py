@@ -1,0 +1,7 @@
+"""Gives the address another name."""
+
+import sys
+
+import boto3
+
+boto3.client("ec2").create_tags(Resources=[sys.argv[1]], Tags=[{"Key": "Name", "Value": "somebody else"}])
