@@ -29,13 +29,19 @@ const NAMED: &[(&str, &str)] = &[
 const AT_ONCE: usize = 10;
 
 pub(super) async fn check(aws: &Aws, wanted: &[Wanted<'_>]) -> Vec<Concern> {
-    let names = wanted.iter().filter(|one| one.is_new).filter_map(|one| {
-        let (_, property) = NAMED.iter().find(|(kind, _)| *kind == one.address.kind())?;
-        Some((one, one.properties.get(*property)?.as_str()?))
-    });
-    let asked = names.map(|(one, name)| async move { taken(aws, one, name).await });
+    let mut asked = Vec::new();
+    for one in wanted {
+        if let Some(name) = new_name(one) {
+            asked.push(taken(aws, one, name));
+        }
+    }
     let found: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     found.into_iter().flatten().collect()
+}
+
+fn new_name<'a>(one: &Wanted<'a>) -> Option<&'a str> {
+    let (_, property) = NAMED.iter().find(|(kind, _)| *kind == one.address.kind())?;
+    one.properties.get(*property)?.as_str().filter(|_| one.is_new)
 }
 
 /// A question that fails says nothing: the creation itself will tell.
