@@ -74,8 +74,17 @@ async fn static_parameters_bring_reboots() {
     ] {
         let after = data("staging.yaml", set);
         let plan = rig.plan(&after, &Options::default()).await;
-        assert_eq!(count(&plan, Verb::Reboot, "db_instance"), reboots, "{set:?}: {:?}", verbs(&plan));
-        assert_eq!(count(&plan, Verb::Update, "db_cluster_parameter_group"), 1, "{set:?}");
+        assert_eq!(
+            count(&plan, Verb::Reboot, "db_instance"),
+            reboots,
+            "{set:?}: {:?}",
+            verbs(&plan)
+        );
+        assert_eq!(
+            count(&plan, Verb::Update, "db_cluster_parameter_group"),
+            1,
+            "{set:?}"
+        );
         rig.apply(&after).await;
         rig.assert_settled(&after).await;
     }
@@ -101,10 +110,17 @@ async fn the_cache_changes_in_place() {
     ] {
         let after = data("staging.yaml", &[&one_region, set].concat());
         let plan = rig.plan(&after, &Options::default()).await;
-        assert_eq!(count(&plan, Verb::Replace, "cache_replication_group"), 0, "{set:?}");
+        assert_eq!(
+            count(&plan, Verb::Replace, "cache_replication_group"),
+            0,
+            "{set:?}"
+        );
         if set.len() == 1 {
             // 7.1 can't be taken back to 7.0.
-            let kept = data("staging.yaml", &[&one_region, set, &["cache.engine_version=\"7.1\""]].concat());
+            let kept = data(
+                "staging.yaml",
+                &[&one_region, set, &["cache.engine_version=\"7.1\""]].concat(),
+            );
             rig.apply(&kept).await;
             rig.assert_settled(&kept).await;
         } else {
@@ -118,7 +134,6 @@ async fn the_cache_changes_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_caches_token_rotates() {
     let rig = Rig::start(json!({})).await;
-    // Two variables that are there for every test, of a length that ElastiCache takes.
     let token = |name: &str| {
         let file = rig.folder.path().join(name);
         std::fs::write(&file, format!("{name}-0123456789abcdef")).unwrap();
@@ -151,7 +166,12 @@ async fn a_failover_between_regions_is_no_drift() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_region_comes_and_goes() {
     let rig = Rig::start(json!({ "modifying": { "rds:cluster": 1 } })).await;
-    let set = ["cache=null", "aurora.shards=1", "aurora.final_snapshot=false"];
+    let set = [
+        "cache=null",
+        "edge=null",
+        "aurora.shards=1",
+        "aurora.final_snapshot=false",
+    ];
     let one = ["regions.secondary=null", "network.secondary_cidr=null"];
     let one = data("production.yaml", &[&set[..], &one].concat());
     let two = data("production.yaml", &set);
@@ -162,6 +182,14 @@ async fn a_second_region_comes_and_goes() {
     assert_eq!(count(&plan, Verb::Replace, "db_cluster"), 0, "{:?}", verbs(&plan));
     rig.apply(&two).await;
     rig.assert_settled(&two).await;
+
+    let with_data = Options {
+        destroy_data: true,
+        ..Options::default()
+    };
+    let outcome = rig.run(&one, &with_data).await;
+    assert!(outcome.is_success(), "{}", failures(&outcome));
+    rig.assert_settled(&one).await;
 }
 
 /// Protects: a new minor version comes to the second region's reader before the writer.
