@@ -169,6 +169,7 @@ async fn a_second_region_comes_and_goes() {
     let set = [
         "cache=null",
         "edge=null",
+        "load_balancer=null",
         "aurora.shards=1",
         "aurora.final_snapshot=false",
     ];
