@@ -8,30 +8,46 @@
 mod account;
 mod acm;
 mod cloudfront;
+mod cloudwatch;
 mod ec2;
+mod ecr;
 pub mod eks;
 mod elbv2;
 mod error;
+mod iam;
+mod kms;
 mod logs;
+pub mod permissions;
+mod policy_document;
+pub mod quotas;
 mod region;
 mod route53;
+mod s3;
+mod secretsmanager;
 mod tags;
 
 pub use account::Aws;
 pub use acm::{Certificate, CertificateValidation};
 pub use cloudfront::{Behaviour, Distribution, Origin};
+pub use cloudwatch::{Dimension, MetricAlarm};
 pub use ec2::{
     ClusterNetworkLeftovers, ClusterVolumes, Direction, ElasticIp, EndpointKind, FlowLog, InternetGateway,
     LaunchTemplate, NatGateway, Ports, RootVolume, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule,
     Source, Subnet, Vpc, VpcEndpoint, offerings,
 };
+pub use ecr::EcrRepository;
 pub use elbv2::{
     Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
     TargetStickiness,
 };
+pub use iam::{IamPolicy, IamRole, InlinePolicy};
+pub use kms::{KmsAlias, KmsKey};
 pub use logs::LogGroup;
+pub use policy_document::PolicyDocument;
 pub use region::Region;
 pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
+pub use s3::S3Bucket;
+pub use secretsmanager::{Secret, SecretValue};
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
 
 use super::Kind;
@@ -42,13 +58,15 @@ pub const NAME: &str = "aws";
 /// The region part of addresses of what belongs to no region: IAM, Route 53, CloudFront.
 pub const GLOBAL: &str = "global";
 
-/// Every kind, one line each.
+/// Every kind, one line each, by service.
 pub const KINDS: &[Kind<Region>] = &[
     // acm
     Kind::of::<Certificate>(),
     Kind::of::<CertificateValidation>(),
     // cloudfront
     Kind::of::<Distribution>(),
+    // cloudwatch
+    Kind::of::<MetricAlarm>(),
     // ec2
     Kind::of::<ClusterNetworkLeftovers>(),
     Kind::of::<ClusterVolumes>(),
@@ -63,6 +81,8 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<Subnet>(),
     Kind::of::<Vpc>(),
     Kind::of::<VpcEndpoint>(),
+    // ecr
+    Kind::of::<EcrRepository>(),
     // eks
     Kind::of::<eks::AccessEntry>(),
     Kind::of::<eks::Addon>(),
@@ -74,10 +94,20 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<ListenerRule>(),
     Kind::of::<LoadBalancer>(),
     Kind::of::<TargetGroup>(),
+    // iam
+    Kind::of::<IamPolicy>(),
+    Kind::of::<IamRole>(),
+    // kms
+    Kind::of::<KmsAlias>(),
+    Kind::of::<KmsKey>(),
     // logs
     Kind::of::<LogGroup>(),
     // route53
     Kind::of::<DnsRecord>(),
     Kind::of::<HealthCheck>(),
     Kind::of::<HostedZone>(),
+    // s3
+    Kind::of::<S3Bucket>(),
+    // secretsmanager
+    Kind::of::<Secret>(),
 ];

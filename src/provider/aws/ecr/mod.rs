@@ -1,0 +1,5 @@
+//! ECR: where images of containers are kept.
+
+mod repository;
+
+pub use repository::EcrRepository;
