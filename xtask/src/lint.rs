@@ -6,15 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Result, command, packages, setup};
+use crate::{Result, command, packages, python, setup};
 
 const CARGO_DENY_VERSION: &str = "0.20.2";
-const TYPOS_VERSION: &str = "1.52.0";
 
 pub(crate) fn run() -> Result<()> {
     setup::install(packages::BUILD_NEEDS)?;
     setup::install(packages::PYTHON_NEEDS)?;
-    let spelling = install_typos()?;
+    let spelling = python::typos()?;
     let dependencies = install_cargo_deny()?;
     let checks = [
         command::run(&mut command::cargo(&["fmt", "--all", "--check"])),
@@ -68,17 +67,6 @@ fn install_cargo_deny() -> Result<PathBuf> {
             CARGO_DENY_VERSION,
         ]);
         command::run(install.arg("--root").arg(&folder))?;
-    }
-    Ok(program)
-}
-
-fn install_typos() -> Result<PathBuf> {
-    let folder = command::cache()?.join("typos").join(TYPOS_VERSION);
-    let program = folder.join("bin/typos");
-    if !program.is_file() {
-        command::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let package = format!("typos=={TYPOS_VERSION}");
-        command::run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", &package]))?;
     }
     Ok(program)
 }

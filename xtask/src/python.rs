@@ -7,6 +7,7 @@ use crate::{Result, command};
 
 const ANSIBLE: &[&str] = &["ansible==11.1.0", "boto3"];
 const CHECKOV: &[&str] = &["checkov==3.3.30"];
+const TYPOS: &[&str] = &["typos==1.52.0"];
 
 /// The Python that runs the fake AWS: moto and boto3, as `tests/support/aws/requirements.txt` pins them.
 pub(crate) fn moto() -> Result<PathBuf> {
@@ -21,14 +22,25 @@ pub(crate) fn moto() -> Result<PathBuf> {
     environment("moto", &packages).map(|folder| folder.join("bin/python"))
 }
 
+/// What the tests need: the fake AWS's Python, and checkov.
+pub(crate) fn for_tests() -> Result<()> {
+    moto()?;
+    checkov().map(drop)
+}
+
 /// `ansible-playbook` with amazon.aws.
 pub(crate) fn ansible() -> Result<PathBuf> {
     environment("ansible", ANSIBLE).map(|folder| folder.join("bin/ansible-playbook"))
 }
 
 /// checkov, which reads Terraform's plan JSON.
-pub(crate) fn checkov() -> Result<PathBuf> {
+fn checkov() -> Result<PathBuf> {
     environment("checkov", CHECKOV).map(|folder| folder.join("bin/checkov"))
+}
+
+/// typos, which judges spelling.
+pub(crate) fn typos() -> Result<PathBuf> {
+    environment("typos", TYPOS).map(|folder| folder.join("bin/typos"))
 }
 
 /// A virtual environment with just these, made anew when they change.

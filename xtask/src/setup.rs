@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::packages::{NEEDS, Need, PYTHON_NEEDS};
-use crate::{Result, command, moto};
+use crate::{Result, command, python};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     install(NEEDS)?;
     install(PYTHON_NEEDS)?;
-    moto::install()?;
+    python::for_tests()?;
     let arguments = [
         "build",
         "--package",

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::{GLOBAL, KINDS, NAME, Region};
-use crate::provider::{Connection, KindFacts, Provider, ProviderError, Readiness, Typed};
+use crate::provider::{Concern, Connection, KindFacts, Provider, ProviderError, Readiness, Typed, Wanted};
 use crate::resource::{Address, Change, Observed};
 
 /// Where services without a region are called.
@@ -177,5 +177,9 @@ impl Provider for Aws {
 
     fn leftover<'a>(&'a self, address: &'a Address, id: &'a str) -> Answer<'a, Option<String>> {
         async move { self.region(address.region()).await.leftover(address, id).await }.boxed()
+    }
+
+    fn preflight<'a>(&'a self, wanted: &'a [Wanted<'a>]) -> BoxFuture<'a, Vec<Concern>> {
+        super::preflight::check(self, wanted).boxed()
     }
 }

@@ -77,6 +77,7 @@ const THROTTLED: &[&str] = &[
 
 /// The thing, or one that it needs or that needs it, is on its way: the same call will do in a while.
 const PASSING: &[&str] = &[
+    "CacheSubnetGroupInUse",
     "ConcurrentModification",
     "ConcurrentModificationException",
     "ConcurrentTagAccess",
@@ -84,9 +85,12 @@ const PASSING: &[&str] = &[
     "DependencyViolation",
     "IncorrectState",
     "InvalidCacheClusterState",
+    "InvalidCacheParameterGroupState",
     "InvalidDBClusterStateFault",
     "InvalidDBInstanceState",
+    "InvalidDBParameterGroupState",
     "InvalidDBProxyStateFault",
+    "InvalidDBSubnetGroupStateFault",
     "InvalidGlobalClusterStateFault",
     "InvalidReplicationGroupState",
     "OperationAborted",

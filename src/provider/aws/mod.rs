@@ -12,6 +12,7 @@ mod cloudwatch;
 mod ec2;
 mod ecr;
 pub mod eks;
+mod elasticache;
 mod elbv2;
 mod error;
 mod iam;
@@ -19,7 +20,9 @@ mod kms;
 mod logs;
 pub mod permissions;
 mod policy_document;
+mod preflight;
 pub mod quotas;
+mod rds;
 mod region;
 mod route53;
 mod s3;
@@ -36,6 +39,7 @@ pub use ec2::{
     Source, Subnet, Vpc, VpcEndpoint, offerings,
 };
 pub use ecr::EcrRepository;
+pub use elasticache::{CacheParameterGroup, CacheReplicationGroup, CacheSubnetGroup, cache_engine_versions};
 pub use elbv2::{
     Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
     TargetStickiness,
@@ -44,6 +48,10 @@ pub use iam::{IamPolicy, IamRole, InlinePolicy};
 pub use kms::{KmsAlias, KmsKey};
 pub use logs::LogGroup;
 pub use policy_document::PolicyDocument;
+pub use rds::{
+    DbCluster, DbClusterParameterGroup, DbInstance, DbMasterSecret, DbProxy, DbProxyTarget, DbSubnetGroup,
+    EngineVersion, GlobalCluster, ParameterProblem, Replica, engine_versions, orderable, parameter_problems,
+};
 pub use region::Region;
 pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
 pub use s3::S3Bucket;
@@ -89,6 +97,10 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<eks::Cluster>(),
     Kind::of::<eks::NodeGroup>(),
     Kind::of::<eks::PodIdentityAssociation>(),
+    // elasticache
+    Kind::of::<CacheParameterGroup>(),
+    Kind::of::<CacheReplicationGroup>(),
+    Kind::of::<CacheSubnetGroup>(),
     // elbv2
     Kind::of::<Listener>(),
     Kind::of::<ListenerRule>(),
@@ -102,6 +114,15 @@ pub const KINDS: &[Kind<Region>] = &[
     Kind::of::<KmsKey>(),
     // logs
     Kind::of::<LogGroup>(),
+    // rds
+    Kind::of::<DbCluster>(),
+    Kind::of::<DbClusterParameterGroup>(),
+    Kind::of::<DbInstance>(),
+    Kind::of::<DbMasterSecret>(),
+    Kind::of::<DbProxy>(),
+    Kind::of::<DbProxyTarget>(),
+    Kind::of::<DbSubnetGroup>(),
+    Kind::of::<GlobalCluster>(),
     // route53
     Kind::of::<DnsRecord>(),
     Kind::of::<HealthCheck>(),

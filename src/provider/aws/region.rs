@@ -1,8 +1,10 @@
 //! One region's clients, each made when it is first asked for.
 
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
 use tokio::sync::OnceCell;
 
 use super::eks::Issued;
@@ -76,6 +78,12 @@ impl Region {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
+    /// RDS of another region, for what spans both.
+    pub(super) fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+        let region = aws_config::Region::new(region.to_owned());
+        aws_sdk_rds::Client::new(&self.config.to_builder().region(region).build())
+    }
+
     /// What EKS was asked to change and has not finished yet.
     pub(super) fn eks_updates(&self) -> &Issued {
         &self.eks_updates
@@ -91,6 +99,12 @@ impl Region {
                 .ok_or_else(|| ProviderError::refused("sts:GetCallerIdentity named no account"))
         };
         self.account.get_or_try_init(ask).await.map(String::as_str)
+    }
+
+    /// When the present credentials end; `None`: never, or nobody knows.
+    pub(super) async fn credentials_end(&self) -> Option<SystemTime> {
+        let provider = self.config.credentials_provider()?;
+        provider.provide_credentials().await.ok()?.expiry()
     }
 
     /// The ARN of something of this account in this region.

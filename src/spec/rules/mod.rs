@@ -15,7 +15,7 @@ mod database;
 mod database_operation;
 mod database_parameters;
 mod edge;
-mod facts;
+pub(crate) mod facts;
 mod kafka;
 mod load_balancer;
 mod local;

@@ -1,12 +1,14 @@
 //! The plan on AWS, one file a subsystem. What runs in both regions is laid out once for each.
 
 mod cache;
+mod certificate;
 mod cluster;
 mod database;
 mod edge;
 mod keys;
 mod load_balancer;
 mod monitoring;
+mod names;
 mod network;
 mod roles;
 mod security;

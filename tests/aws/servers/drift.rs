@@ -69,7 +69,7 @@ async fn every_kind_shows_what_was_changed_and_repairs_it() {
 fn every_kind_is_in_the_production_plan() {
     let all = desired("production.yaml", &UNPROTECTED);
     let met: BTreeSet<&str> = all.iter().map(|desired| desired.address.kind()).collect();
-    let elsewhere = ["flow_log", "iam_policy", "vpc_endpoint"];
+    let elsewhere = ["eks_access_entry", "flow_log", "iam_policy", "vpc_endpoint"];
     for kind in KINDS {
         let name = kind.facts().name;
         assert!(

@@ -3,7 +3,9 @@
 mod basics;
 mod binary;
 mod checkov;
+mod cluster;
 mod drift;
+mod edge;
 mod fake;
 mod faults;
 mod kills;

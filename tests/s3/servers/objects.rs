@@ -65,6 +65,13 @@ async fn the_first_write_makes_the_bucket() {
         let rules = encryption.server_side_encryption_configuration().unwrap().rules();
         let algorithm = rules[0].apply_server_side_encryption_by_default().unwrap();
         assert_eq!(algorithm.sse_algorithm().as_str(), "AES256");
+        let lifecycle = sdk.get_bucket_lifecycle_configuration().bucket(&bucket);
+        let lifecycle = lifecycle.send().await.unwrap();
+        let prefixes = lifecycle
+            .rules()
+            .iter()
+            .map(|rule| rule.filter().unwrap().prefix().unwrap());
+        assert_eq!(prefixes.collect::<Vec<_>>(), ["state.journal", "state.lock"]);
         let tags = sdk.get_bucket_tagging().bucket(&bucket).send().await.unwrap();
         assert_eq!(
             (tags.tag_set()[0].key(), tags.tag_set()[0].value()),

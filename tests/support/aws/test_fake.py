@@ -1,90 +1,13 @@
-"""Shows through boto3 over HTTP that the fake does what moto lacks: `python -m unittest test_fake` from this folder."""
+"""Shows through boto3 over HTTP that the fake has what moto lacks of EKS, ElastiCache and RDS.
+
+Run all with `python -m unittest discover -s tests/support/aws`.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
 import unittest
-import urllib.request
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
-
-
-class FakeAws(unittest.TestCase):
-    """One server for all tests, emptied between them."""
-
-    @classmethod
-    def setUpClass(cls):
-        command = [sys.executable, os.path.join(FOLDER, "serve.py")]
-        cls.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        cls.port = json.loads(cls.process.stdout.readline())["port"]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.process.stdin.close()
-        cls.process.wait(5)
-        cls.process.stdout.close()
-
-    def setUp(self):
-        self.clients = {}
-        self.control("reset", {})
-        defaults = {name: None for name in ("creating", "deleting", "modifying", "faults", "eventual", "deny", "s3")}
-        self.control("config", {**defaults, "credentials": None, "quotas": None})
-
-    def tearDown(self):
-        for client in self.clients.values():
-            client.close()
-
-    def control(self, name, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_fake/{name}", data) as answer:
-            return json.load(answer)
-
-    def aws(self, service, region="us-east-1", as_sdk=False):
-        key = (service, region, as_sdk)
-        if key not in self.clients:
-            more = {"user_agent": "aws-sdk-rust/1"} if as_sdk else {}
-            self.clients[key] = boto3.client(
-                service,
-                region_name=region,
-                endpoint_url=f"http://127.0.0.1:{self.port}",
-                aws_access_key_id="AKIAFAKEFAKEFAKEFAKE",
-                aws_secret_access_key="fake",
-                config=Config(retries={"total_max_attempts": 1}, parameter_validation=False, **more),
-            )
-        return self.clients[key]
-
-    def refused(self, code, operation, **params):
-        with self.assertRaises(ClientError) as caught:
-            operation(**params)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, str(caught.exception))
-        return caught.exception
-
-    def network(self, region="us-east-1"):
-        ec2 = self.aws("ec2", region)
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=region + "abc"[i])["Subnet"]["SubnetId"]
-            for i in range(3)
-        ]
-        return vpc, subnets
-
-    def role(self, name="role"):
-        return self.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-
-    def cluster(self, **more):
-        vpc, subnets = self.network()
-        params = {"name": "c", "roleArn": self.role("eks"), "resourcesVpcConfig": {"subnetIds": subnets}}
-        params["accessConfig"] = {"authenticationMode": "API"}
-        return self.aws("eks").create_cluster(**{**params, **more})["cluster"], vpc, subnets
+from fake_case import FakeAws
 
 
 class Eks(FakeAws):

@@ -6,9 +6,11 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+    BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+    NoncurrentVersionExpiration, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+    VersioningConfiguration,
 };
 
 use super::super::StoreError;
@@ -174,8 +176,36 @@ impl Wire {
             .send()
             .await;
         answer.map_err(|error| with_rights(&error, "s3:PutBucketTagging"))?;
+        let answer = client
+            .put_bucket_lifecycle_configuration()
+            .bucket(bucket)
+            .lifecycle_configuration(forgetting(&self.key))
+            .send()
+            .await;
+        answer.map_err(|error| with_rights(&error, "s3:PutLifecycleConfiguration"))?;
         Ok(())
     }
+}
+
+/// Former versions of the journal and of the lock, which are written again and again, go after a day.
+fn forgetting(key: &str) -> BucketLifecycleConfiguration {
+    let rules = ["journal", "lock"].map(|suffix| {
+        LifecycleRule::builder()
+            .id(format!("vvbill-{suffix}"))
+            .status(ExpirationStatus::Enabled)
+            .filter(
+                LifecycleRuleFilter::builder()
+                    .prefix(format!("{key}.{suffix}"))
+                    .build(),
+            )
+            .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(1).build())
+            .build()
+            .expect("the status is given")
+    });
+    BucketLifecycleConfiguration::builder()
+        .set_rules(Some(rules.into()))
+        .build()
+        .expect("rules are given")
 }
 
 fn encryption() -> ServerSideEncryptionConfiguration {

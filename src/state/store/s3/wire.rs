@@ -53,6 +53,8 @@ pub(super) enum Put {
 /// The way to one bucket.
 pub(super) struct Wire {
     pub(super) bucket: String,
+    /// The state's.
+    pub(super) key: String,
     pub(super) pace: Pace,
     /// The value of the tag `vvbill:plan`.
     pub(super) tag: String,
@@ -66,6 +68,7 @@ impl Wire {
     pub(super) fn new(place: &Place, given: Option<SdkConfig>, endpoint_url: Option<String>) -> Self {
         Self {
             bucket: place.bucket.clone(),
+            key: place.key.clone(),
             pace: Pace::default(),
             tag: place.key.clone(),
             given,

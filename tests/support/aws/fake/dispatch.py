@@ -50,8 +50,9 @@ class Fake:
         try:
             with self.world.lock:
                 return bridge.send(request)
-        except AwsError as error:
-            return errors.written(error, service or "unknown", "json")
+        except Exception:  # moto has no such service.
+            name = request.headers.get("x-amz-target", f"{request.method} {request.path}").rsplit(".", 1)[-1]
+            return errors.written(errors.unknown(service, name), service or "unknown", "json")
 
     def stages(self, request, service, region, operation, protocol, parse, is_bypass):
         world = self.world
@@ -115,7 +116,8 @@ class Fake:
                 raise errors.unknown(call.service, call.operation)
             return self.from_moto(call)
         if call.service in OWN_SERVICES and not is_read(call.operation):
-            self.world.before_write(call.service, call.region)
+            for region in (call.region, "global"):
+                self.world.before_write(call.service, region)
         result = handler(call)
         if isinstance(result, Response) and call.protocol == "cbor":
             return bridge.result_of(call.service, call.operation, "json", result)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import json
 import uuid
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -125,11 +124,13 @@ def identify(request):
     service, region = found
     model = service_model(service)
     target = request.headers.get("x-amz-target")
-    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
-        operation = request.path.rsplit("/", 1)[1]
+    operation = target.rsplit(".", 1)[-1] if target else request.path.rsplit("/", 1)[-1]
+    is_cbor = request.headers.get("smithy-protocol") == "rpc-v2-cbor"
+    if (is_cbor or (target and internal_protocol(service) == "json")) and operation not in model.operation_names:
+        raise Unidentified
+    if is_cbor:
         return service, region, operation, "cbor", lambda: cbor.loads(request.body) or {}
     if target and internal_protocol(service) == "json":
-        operation = target.rsplit(".", 1)[1]
         return service, region, operation, "json", lambda: parse_json(service, operation, request)
     if internal_protocol(service) in ("query", "ec2") or (
         service == "cloudwatch" and "x-www-form-urlencoded" in request.headers.get("content-type", "")
@@ -244,7 +245,3 @@ def request_of(service, region, operation, params, protocol=None):
     query = query if isinstance(query, str) else urlencode(query, doseq=True)
     body = body.encode() if isinstance(body, str) else bytes(body or b"")
     return Request(written["method"], path, "&".join(filter(None, (own_query, query))), headers, body)
-
-
-def as_json(value):
-    return json.dumps(value, default=str).encode()

@@ -29,7 +29,6 @@ DEFAULTS = {
     "credentials": "valid",
     "s3": {},
     "quotas": {},
-    "parameters": {},
     "timeout_at_most_s": 30.0,
 }
 

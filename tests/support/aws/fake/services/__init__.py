@@ -15,6 +15,7 @@ from . import (  # noqa: F401
     elasticache_tags,
     identity,
     load_balancers,
+    logs_and_secrets,
     network,
     network_rules,
     objects,
@@ -27,4 +28,5 @@ from . import (  # noqa: F401
     rds_proxies,
     rds_snapshots,
     rds_subnets,
+    repeats,
 )

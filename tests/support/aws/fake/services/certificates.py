@@ -82,11 +82,6 @@ def list_certificates(call):
     return {**result, "CertificateSummaryList": rows}
 
 
-@operation("acm", "ListTagsForCertificate")
-def list_tags(call):
-    return call.moto()
-
-
 @operation("acm", "DeleteCertificate")
 def delete(call):
     arn = call.params["CertificateArn"]

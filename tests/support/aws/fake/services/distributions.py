@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import AwsError
 from ..registry import operation
+from . import common
 
 
 def timed(call):
@@ -16,11 +17,21 @@ def seen(call, distribution):
     return {**distribution, "Status": "InProgress" if is_busy else "Deployed"}
 
 
+def told(call, result):
+    """A result with the ETag that changes with each update, which moto's does not."""
+    identifier = result["Distribution"]["Id"] if "Distribution" in result else call.params["Id"]
+    result = {**result, "ETag": timed(call).get(identifier, {}).get("_etag", result["ETag"])}
+    if "Distribution" in result:
+        result["Distribution"] = seen(call, result["Distribution"])
+    return result
+
+
 def begin(call, phase, result):
     identifier = result["Distribution"]["Id"]
     item = timed(call).setdefault(identifier, {})
+    item["_etag"] = "E" + common.hex_id(call, 13).upper()
     call.world.start(item, phase, "cloudfront", identifier)
-    return {**result, "Distribution": seen(call, result["Distribution"])}
+    return told(call, result)
 
 
 @operation("cloudfront", "CreateDistribution", "CreateDistributionWithTags")
@@ -28,17 +39,16 @@ def create(call):
     return begin(call, "creating", call.moto())
 
 
-@operation("cloudfront", "GetDistribution")
+@operation("cloudfront", "GetDistribution", "GetDistributionConfig")
 def get(call):
-    result = call.moto()
-    return {**result, "Distribution": seen(call, result["Distribution"])}
+    return told(call, call.moto())
 
 
 @operation("cloudfront", "ListDistributions")
 def list_distributions(call):
     result = call.moto()
-    told = result.get("DistributionList", {})
-    told["Items"] = [seen(call, item) for item in told.get("Items") or []]
+    listed = result.get("DistributionList", {})
+    listed["Items"] = [seen(call, item) for item in listed.get("Items") or []]
     return result
 
 
@@ -55,7 +65,13 @@ def check_etag(call):
 @operation("cloudfront", "UpdateDistribution")
 def update(call):
     check_etag(call)
-    return begin(call, "modifying", call.moto())
+    return begin(call, "modifying", call.moto(IfMatch=motos_etag(call)))
+
+
+def motos_etag(call):
+    from .. import bridge
+
+    return bridge.call("cloudfront", call.region, "GetDistribution", {"Id": call.params["Id"]})["ETag"]
 
 
 @operation("cloudfront", "DeleteDistribution")
@@ -64,5 +80,6 @@ def delete(call):
     if distribution["DistributionConfig"]["Enabled"] or distribution["Status"] != "Deployed":
         message = "The distribution you are trying to delete has not been disabled."
         raise AwsError("DistributionNotDisabled", message, 409)
+    result = call.moto(IfMatch=motos_etag(call))
     timed(call).pop(call.params["Id"], None)
-    return call.moto()
+    return result

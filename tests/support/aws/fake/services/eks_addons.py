@@ -9,7 +9,7 @@ from ..world import public
 from . import common
 from .eks_clusters import VERSIONS, again, cluster_of, in_use, invalid, not_found
 from .eks_clusters import shown as shown_item
-from .eks_updates import begin
+from .eks_updates import begin, update_operation
 
 # name -> (versions, newest first; namespace)
 ADDONS = {
@@ -55,7 +55,7 @@ def create_addon(call):
     if repeated := again(call, table, key):
         return {"addon": shown_item(call, repeated)}
     if key in table and call.world.phase(table[key]) != "gone":
-        raise in_use(f"Addon already exists.")
+        raise in_use("Addon already exists.")
     cluster_of(call, is_active=True)
     check_addon(call)
     addon = common.copied(call, KEPT) | {
@@ -99,7 +99,7 @@ def list_addons(call):
     return {"addons": names, "nextToken": token}
 
 
-@operation("eks", "UpdateAddon")
+@update_operation("UpdateAddon")
 def update_addon(call):
     addon = addon_of(call)
     if call.world.phase(addon) != "ready":

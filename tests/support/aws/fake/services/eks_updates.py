@@ -9,6 +9,23 @@ from .eks_clusters import VERSIONS, check_network, cluster_of, full_logging, inv
 from .eks_nodegroups import check_image, check_scaling, launch_template, nodegroup_of, release_of, settled
 
 
+def update_operation(*names):
+    """Registers an update that a repeated request with the same token does not begin again."""
+
+    def register(function):
+        def once(call):
+            token = call.params.get("clientRequestToken")
+            for update in call.table("updates").values():
+                if token and update["_token"] == token:
+                    return {"update": shown(call, update)}
+            return function(call)
+
+        operation("eks", *names)(once)
+        return function
+
+    return register
+
+
 def begin(call, item, owner, kind, params, phase_kind):
     """Puts the item into its update and notes the update under its id."""
     update = {
@@ -18,6 +35,7 @@ def begin(call, item, owner, kind, params, phase_kind):
         "createdAt": common.now(),
         "errors": [],
         "_owner": owner,
+        "_token": call.params.get("clientRequestToken"),
     }
     call.world.start(item, "modifying", phase_kind, owner)
     update["_phase"], update["_until"] = item["_phase"], item["_until"]
@@ -53,7 +71,7 @@ def owner_of(call, cluster):
     return f"{cluster}/{part}" if part else cluster
 
 
-@operation("eks", "UpdateClusterVersion")
+@update_operation("UpdateClusterVersion")
 def update_cluster_version(call):
     cluster = cluster_of(call, is_active=True)
     now, wanted = cluster["version"], call.params["version"]
@@ -71,7 +89,7 @@ def update_cluster_version(call):
     return begin(call, cluster, cluster["name"], "VersionUpdate", params, "eks:cluster")
 
 
-@operation("eks", "UpdateClusterConfig")
+@update_operation("UpdateClusterConfig")
 def update_cluster_config(call):
     cluster = cluster_of(call, is_active=True)
     names = ("logging", "resourcesVpcConfig", "accessConfig", "upgradePolicy", "zonalShiftConfig", "computeConfig")
@@ -137,7 +155,7 @@ def change_other(name):
 CHANGES = {"logging": change_logging, "resourcesVpcConfig": change_network, "accessConfig": change_access}
 
 
-@operation("eks", "AssociateEncryptionConfig")
+@update_operation("AssociateEncryptionConfig")
 def associate_encryption(call):
     cluster = cluster_of(call, is_active=True)
     if cluster.get("encryptionConfig"):
@@ -146,7 +164,7 @@ def associate_encryption(call):
     return begin(call, cluster, cluster["name"], "AssociateEncryptionConfig", {}, "eks:cluster")
 
 
-@operation("eks", "UpdateNodegroupConfig")
+@update_operation("UpdateNodegroupConfig")
 def update_nodegroup_config(call):
     cluster_of(call)
     group, params = settled(call, nodegroup_of(call)), {}
@@ -180,7 +198,7 @@ def changed_taints(old, change):
     return list(table.values())
 
 
-@operation("eks", "UpdateNodegroupVersion")
+@update_operation("UpdateNodegroupVersion")
 def update_nodegroup_version(call):
     cluster = cluster_of(call)
     group = settled(call, nodegroup_of(call))

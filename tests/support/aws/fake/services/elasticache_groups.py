@@ -105,7 +105,7 @@ def new_group(call, name, engine, version, family):
     parameter_group, is_sharded = chosen_parameter_group(call, family)
     shards, members = counts(params, is_sharded)
     check_failover(params.get("AutomaticFailoverEnabled"), params.get("MultiAZEnabled"), members, is_sharded)
-    is_encrypted = bool(params.get("TransitEncryptionEnabled", engine == "valkey" and False))
+    is_encrypted = bool(params.get("TransitEncryptionEnabled"))
     check_auth_token(params.get("AuthToken"), is_encrypted)
     subnet_group = subnet_group_of(call, params["CacheSubnetGroupName"]) if params.get("CacheSubnetGroupName") else None
     if common.security_groups(call, params.get("SecurityGroupIds") or []) is None:

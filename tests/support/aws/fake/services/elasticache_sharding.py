@@ -137,12 +137,12 @@ def change_replicas(call, direction):
     for shard in group["_shards"]:
         wanted = counts.get(shard["id"], params.get("NewReplicaCount") if not counts else None)
         if wanted is not None:
-            resize(group, shard, wanted + 1, set(params.get("ReplicasToRemove") or []))
+            resize(group, shard, wanted + 1)
     call.world.start(group, "modifying", "elasticache:group", group["ReplicationGroupId"])
     return {"ReplicationGroup": shown(call, group)}
 
 
-def resize(group, shard, count, _):
+def resize(group, shard, count):
     while len(shard["nodes"]) > count:
         shard["nodes"].remove(next(node for node in reversed(shard["nodes"]) if not node["is_primary"]))
     while len(shard["nodes"]) < count:

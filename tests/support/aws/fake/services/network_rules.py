@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from ..errors import AwsError
 from ..registry import operation
-from ..world import public  # noqa: F401
 
 TOKENED = ("CreateLaunchTemplate", "CreateLaunchTemplateVersion", "CreateFlowLogs", "CreateRouteTable", "CreateNetworkInterface")
 
@@ -71,8 +72,28 @@ def delete_nat(call):
         raise AwsError("NatGatewayNotFound", f"NatGateway {identifier} was not found")
     item = timed(call, "nats").setdefault(identifier, {})
     if call.world.phase(item) != "deleting":
-        call.world.start(item, "deleting", "ec2:nat", identifier, call.moto)
+        call.world.start(item, "deleting", "ec2:nat", identifier, lambda: remove_nat(call))
     return {"NatGatewayId": identifier}
+
+
+def remove_nat(call):
+    """moto leaves the gateway's interface and its hold on the address behind."""
+    nats = call.try_aws("ec2", "DescribeNatGateways", NatGatewayIds=[call.params["NatGatewayId"]])
+    call.moto()
+    for nat in (nats or {}).get("NatGateways", []):
+        for address in nat.get("NatGatewayAddresses", []):
+            if address.get("AssociationId"):
+                call.try_aws("ec2", "DisassociateAddress", AssociationId=address["AssociationId"])
+            remove_interface(call, address.get("NetworkInterfaceId"))
+
+
+def remove_interface(call, identifier):
+    told = call.try_aws("ec2", "DescribeNetworkInterfaces", NetworkInterfaceIds=[identifier]) if identifier else None
+    for card in (told or {}).get("NetworkInterfaces", []):
+        attachment = card.get("Attachment", {}).get("AttachmentId")
+        if attachment:
+            call.try_aws("ec2", "DetachNetworkInterface", AttachmentId=attachment, Force=True)
+        call.try_aws("ec2", "DeleteNetworkInterface", NetworkInterfaceId=identifier)
 
 
 @operation("ec2", "CreateVpcEndpoint")
@@ -90,12 +111,38 @@ def create_endpoint(call):
 
 def seen_endpoint(call, point):
     item = timed(call, "endpoints").get(point["VpcEndpointId"])
-    is_pending = item is not None and call.world.phase(item) == "creating"
-    return {**point, "State": "pending"} if is_pending else point
+    word = {"creating": "pending", "deleting": "deleting"}.get(call.world.phase(item)) if item else None
+    return {**point, "State": word} if word else point
 
 
 @operation("ec2", "DescribeVpcEndpoints")
 def describe_endpoints(call):
-    result = call.moto()
-    result["VpcEndpoints"] = [seen_endpoint(call, point) for point in result.get("VpcEndpoints", [])]
-    return result
+    asked = call.params.get("VpcEndpointIds") or []
+    points = [seen_endpoint(call, point) for point in call.moto().get("VpcEndpoints", [])]
+    points = [point for point in points if point["State"] != "deleted"]
+    for identifier in asked:
+        if identifier not in (point["VpcEndpointId"] for point in points):
+            raise AwsError("InvalidVpcEndpointId.NotFound", f"The Vpc Endpoint Id '{identifier}' does not exist")
+    return {"VpcEndpoints": points}
+
+
+@operation("ec2", "DeleteVpcEndpoints")
+def delete_endpoints(call):
+    failed = []
+    for identifier in call.params["VpcEndpointIds"]:
+        told = call.try_aws("ec2", "DescribeVpcEndpoints", VpcEndpointIds=[identifier])
+        if not told:
+            error = {"Code": "InvalidVpcEndpoint.NotFound", "Message": f"The Vpc Endpoint Id '{identifier}' does not exist"}
+            failed.append({"ResourceId": identifier, "Error": error})
+            continue
+        item = timed(call, "endpoints").setdefault(identifier, {})
+        remove = functools.partial(remove_endpoint, call, told["VpcEndpoints"][0])
+        if call.world.phase(item) != "deleting":
+            call.world.start(item, "deleting", "ec2:endpoint", identifier, remove)
+    return {"Unsuccessful": failed}
+
+
+def remove_endpoint(call, point):
+    call.moto(VpcEndpointIds=[point["VpcEndpointId"]])
+    for identifier in point.get("NetworkInterfaceIds", []):
+        remove_interface(call, identifier)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ..errors import AwsError
 from ..registry import operation
 from . import common
 from .rds_engines import (
@@ -345,7 +344,3 @@ def delete_cluster(call):
     view = {**shown(call, cluster), "Status": "deleting"}
     call.world.start(cluster, "deleting", "rds:cluster", name, remove)
     return {"DBCluster": view}
-
-
-def error(code, message):
-    return AwsError(code, message)

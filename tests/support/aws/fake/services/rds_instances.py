@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..registry import operation
 from . import common
-from .rds_clusters import check_common, check_identifier, cluster_of, groups_shown, instances_of, status
+from .rds_clusters import check_common, check_identifier, cluster_of, instances_of, status
 from .rds_engines import ENGINE, check_class, combination, family_of, fault, refused
 from .rds_parameters import INSTANCE, parameter_group_of
 from .rds_subnets import subnet_group_of
@@ -45,6 +45,7 @@ def create_instance(call):
     if cluster["_writer"] is None:
         cluster["_writer"] = name
     call.world.start(instance, "creating", "rds:instance", name)
+    instance["_until"] = max(instance["_until"], cluster["_until"])  # Not before its cluster.
     return {"DBInstance": shown(call, instance)}
 
 
@@ -207,7 +208,3 @@ def delete_instance(call):
         left = [i for i in instances_of(call, cluster["DBClusterIdentifier"]) if call.world.phase(i) != "deleting"]
         cluster["_writer"] = min(left, key=lambda i: i["PromotionTier"])["DBInstanceIdentifier"] if left else None
     return {"DBInstance": view}
-
-
-def security_groups(ids):
-    return groups_shown(ids)

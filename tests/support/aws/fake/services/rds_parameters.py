@@ -32,16 +32,8 @@ def parameter_group_of(call, name, kind):
         }
     group = call.table(table).get(name.lower())
     if group is None:
-        shape = "DBClusterParameterGroupNotFoundFault" if kind is CLUSTER else "DBParameterGroupNotFoundFault"
-        message = f"DBParameterGroup not found: {name}"
-        raise fault("DBParameterGroupNotFoundFault" if shape.startswith("DBCluster") and not has(shape) else shape, message)
+        raise fault("DBParameterGroupNotFoundFault", f"DBParameterGroup not found: {name}")
     return group
-
-
-def has(shape):
-    from .. import models
-
-    return shape in models.service_model("rds").shape_names
 
 
 def named(call, kind):
