@@ -16,3 +16,4 @@ mod production;
 mod refusals;
 mod rig;
 mod secrets;
+mod services;
