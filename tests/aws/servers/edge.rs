@@ -27,7 +27,9 @@ fn way_in(plan: &str, set: &[&str]) -> Vec<Desired> {
 
 fn properties<'a>(all: &'a [Desired], address: &str) -> &'a serde_json::Value {
     let found = all.iter().find(|desired| desired.address.as_str() == address);
-    &found.unwrap_or_else(|| panic!("{address} is not laid out")).properties
+    &found
+        .unwrap_or_else(|| panic!("{address} is not laid out"))
+        .properties
 }
 
 /// Protects: both plans' way in is made, settled and unmade, with distributions that have to be disabled first.
