@@ -1,4 +1,4 @@
-//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench`.
+//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench | fake-aws`.
 //!
 //! Depends on clap and serde_json alone, so that `cargo xtask` is there within seconds of a clone: what
 //! needs Kafka, Redis or Postgres is done by the programs it builds and drives. It never changes a tracked
@@ -9,6 +9,7 @@
 mod bench;
 mod command;
 mod demo;
+mod fake_aws;
 mod lint;
 mod packages;
 mod python;
@@ -46,6 +47,8 @@ enum Task {
     /// Measures, prints the figures and writes them to target/bench/
     #[command(subcommand)]
     Bench(bench::Subject),
+    /// Runs a command with a fake AWS, which lives as long as the command, in the place of the real one
+    FakeAws(fake_aws::Options),
     /// Checks formatting, clippy, rustdoc, dependencies (cargo-deny) and spelling (typos)
     Lint,
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(subject) => bench::run(&subject),
+        Task::FakeAws(options) => fake_aws::run(&options),
         Task::Lint => lint::run(),
     };
     match done {

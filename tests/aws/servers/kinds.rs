@@ -90,28 +90,25 @@ async fn run_until(rig: &Rig, all: &[Desired], address: &Address, point: Point) 
     let plan = rig
         .plan_in(&mut session, &needed, &Options::default(), false)
         .await;
-    let run = tokio::spawn(async move {
-        let interrupt = Interrupt::new();
+    let interrupt = Interrupt::new();
+    let options = quick();
+    let run = async {
         let done = apply::apply(
             &mut session,
             &providers,
             &plan,
-            &quick(),
+            &options,
             &|_: &Event| {},
             &interrupt,
         )
         .await;
-        let _ = session.close().await;
         done.map(|outcome| failures(&outcome))
-    });
-    let end = run.abort_handle();
+    };
+    // The branch that loses is dropped where it stands.
     tokio::select! {
-        () = store.died.notified() => {
-            end.abort();
-            true
-        }
+        () = store.died.notified() => true,
         done = run => {
-            let done = done.unwrap().unwrap_or_else(|why| panic!("{why}"));
+            let done = done.unwrap_or_else(|why| panic!("{why}"));
             println!("{address} was not interrupted at {point:?}: {done}");
             false
         }

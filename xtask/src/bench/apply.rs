@@ -4,15 +4,15 @@
 mod critical_path;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{machine, today, write};
+use crate::fake_aws::Fake;
 use crate::{Result, command, python};
 
 #[derive(Args)]
@@ -74,7 +74,7 @@ fn against_critical_path(options: &Options, python: &Path) -> Result<()> {
     let events = folder.join("events.ndjson");
     let output = fs::File::create(&events).map_err(|why| format!("{}: {why}", events.display()))?;
     let arguments = ["--auto-approve", "--json", "--set", "edge.create_zone=true"];
-    let mut apply = fake.vvbill(&folder, "apply", &plan, &arguments)?;
+    let mut apply = vvbill(&fake, &folder, "apply", &plan, &arguments)?;
     let wall = timed(apply.stdout(output))?;
     let state = command::read(&mut fake.vvbill(
         &folder,
@@ -128,7 +128,7 @@ fn against_ansible(options: &Options, python: &Path) -> Result<()> {
     let plan = sources.join("network.yaml");
     let mut ours = Vec::new();
     for _ in 0..2 {
-        let mut command = fake.vvbill(&folder, "apply", &plan, &["--auto-approve"])?;
+        let mut command = vvbill(&fake, &folder, "apply", &plan, &["--auto-approve"])?;
         ours.push(timed(command.stdout(Stdio::null()).stderr(Stdio::null()))?);
     }
     let (theirs, own) = (made.len(), fake.inventory()?.len());
@@ -152,63 +152,12 @@ fn against_ansible(options: &Options, python: &Path) -> Result<()> {
     ))
 }
 
-/// The fake AWS, which ends when its standard input closes.
-struct Fake {
-    child: Child,
-    url: String,
-}
-
-impl Fake {
-    fn start(python: &Path, config: &Value) -> Result<Self> {
-        let mut child = Command::new(python)
-            .arg(command::workspace().join("tests/support/aws/serve.py"))
-            .args(["--config", &config.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|why| format!("the fake AWS can't be started: {why}"))?;
-        let mut line = String::new();
-        let output = child.stdout.take().ok_or("the fake AWS has no output")?;
-        BufReader::new(output)
-            .read_line(&mut line)
-            .map_err(|why| format!("the fake AWS: {why}"))?;
-        let ready: Value =
-            serde_json::from_str(&line).map_err(|_| format!("the fake AWS did not start: {line}"))?;
-        Ok(Self {
-            child,
-            url: format!("http://127.0.0.1:{}", ready["port"]),
-        })
-    }
-
-    /// `vvbill VERB FILE …` that sees this AWS.
-    fn vvbill(&self, folder: &Path, verb: &str, file: &Path, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(command::target()?.join("debug/vvbill"));
-        command.arg(verb).arg(file).args(arguments).current_dir(folder);
-        self.reached_by(&mut command);
-        Ok(command)
-    }
-
-    fn reached_by<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command
-            .env("AWS_ENDPOINT_URL", &self.url)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "us-east-1")
-    }
-
-    fn inventory(&self) -> Result<Vec<Value>> {
-        let url = format!("{}/_fake/inventory", self.url);
-        let text = command::read(Command::new("curl").args(["--silent", "--fail", &url]))?;
-        let all: Value = serde_json::from_str(&text).map_err(|why| format!("the fake's inventory: {why}"))?;
-        Ok(all.as_array().cloned().unwrap_or_default())
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// `vvbill VERB FILE …` that sees this AWS.
+fn vvbill(fake: &Fake, folder: &Path, verb: &str, file: &Path, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(command::target()?.join("debug/vvbill"));
+    command.arg(verb).arg(file).args(arguments).current_dir(folder);
+    fake.reached_by(&mut command);
+    Ok(command)
 }
 
 fn fresh(name: &str) -> Result<PathBuf> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::Region;
-use super::super::ec2::{instance_types_missing, zones};
+use super::super::ec2::offerings::{instance_types_missing, zones};
 use super::{ask, blocking, of_kind, unasked};
 use crate::provider::{Concern, Wanted};
 use crate::resource::Address;

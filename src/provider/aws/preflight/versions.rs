@@ -23,11 +23,11 @@ async fn kubernetes(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     if clusters.is_empty() {
         return Vec::new();
     }
-    match ask(|| eks::cluster_versions(cloud)).await {
+    match ask(|| eks::versions::cluster_versions(cloud)).await {
         Ok(versions) => clusters
             .into_iter()
             .filter_map(|(one, version)| {
-                let why = eks::judge(&versions, version).err()?;
+                let why = eks::versions::judge(&versions, version).err()?;
                 Some(blocking(
                     Some(one.address),
                     why,

@@ -98,6 +98,7 @@ fn malformed_key(key: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Object, Place};
 
