@@ -1,7 +1,7 @@
 //! VV230–239: connections that the application opens against those that the database takes.
 
 use super::database_parameters::value_of;
-use super::facts::machine;
+use super::facts::{aurora, machine};
 use super::{Applies, Breaches, Context, Rule, Severity, key, thousands};
 use crate::spec::{Aurora, DatabaseEngine, Spec, Workload};
 
@@ -52,9 +52,8 @@ fn accepted(aurora: &Aurora) -> Option<(u64, String)> {
     } else if aurora.engine == DatabaseEngine::Postgresql {
         (POSTGRESQL_DEFAULT, "aurora.parameters".to_owned())
     } else if memory_mib > 0 {
-        // LEAST({DBInstanceClassMemory/9531392},5000), Aurora's default.
         (
-            ((memory_mib << 20) / 9_531_392).min(5_000),
+            aurora::default_max_connections(memory_mib << 20),
             "aurora.instance_class".to_owned(),
         )
     } else {

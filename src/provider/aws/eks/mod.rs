@@ -6,7 +6,7 @@ mod cluster;
 mod node_group;
 mod pod_identity_association;
 mod updates;
-pub mod versions;
+mod versions;
 
 pub use access_entry::{AccessEntry, AccessPolicy};
 pub use addon::Addon;
@@ -14,6 +14,7 @@ pub use cluster::{Cluster, Endpoint};
 pub use node_group::{NodeGroup, Scaling, Taint};
 pub use pod_identity_association::PodIdentityAssociation;
 pub(super) use updates::Issued;
+pub use versions::{ClusterVersion, Support, cluster_versions, judge};
 
 use std::collections::HashMap;
 

@@ -47,6 +47,7 @@ impl Named for CacheParameterGroup {
 impl Resource for CacheParameterGroup {
     const KIND: &'static str = "cache_parameter_group";
     const REPLACE_ON: &'static [&'static str] = &["name", "family", "description"];
+    const CREATE_FIRST: bool = true;
     const CONFIGURES: bool = true;
     const STABLE_OUTPUTS: &'static [&'static str] = &["name", "arn"];
     const FOUND_BY: FoundBy = FoundBy::Name;
@@ -94,7 +95,7 @@ impl Resource for CacheParameterGroup {
             .or_taken("elasticache:CreateCacheParameterGroup")?
         {
             Some(_) => Ok(self.name.clone()),
-            None => tags::claim(self, cloud, &self.name).await,
+            None => self.claim(cloud).await,
         }
     }
 
@@ -127,6 +128,19 @@ impl Resource for CacheParameterGroup {
 }
 
 impl CacheParameterGroup {
+    /// An earlier try's, or another family's, which has to be given up under this name first.
+    async fn claim(&self, cloud: &Region) -> Result<String, ProviderError> {
+        let found = Self::observe(cloud, &self.name).await?;
+        match found.filter(|(found, _)| found.family != self.family) {
+            None => tags::claim(self, cloud, &self.name).await,
+            Some((found, _)) => Err(ProviderError::refused(format!(
+                "the parameter group `{}` is one of {}, and {} is wanted",
+                self.name, found.family, self.family
+            ))
+            .with_hint("give the new one another name: `cache.parameter_group`")),
+        }
+    }
+
     /// Sets what differs, and takes back what is set and isn't wanted.
     async fn bring(&self, cloud: &Region, id: &str) -> Result<(), ProviderError> {
         let Some(set) = set_ones(cloud, id).await? else {

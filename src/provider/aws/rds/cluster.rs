@@ -244,7 +244,7 @@ impl DbCluster {
     pub(super) async fn password(&self, cloud: &Region) -> Result<Option<String>, ProviderError> {
         if let Some(version) = &self.master_secret_version {
             let secret = super::optional(self.master_secret.as_ref()).unwrap_or_default();
-            let password = password::secret(cloud, &secret, super::value(version)).await?;
+            let password = password::versioned(cloud, &secret, super::value(version)).await?;
             return Ok(Some(password));
         }
         match self.master_password.as_deref() {

@@ -44,6 +44,7 @@ impl Named for DbClusterParameterGroup {
 impl Resource for DbClusterParameterGroup {
     const KIND: &'static str = "db_cluster_parameter_group";
     const REPLACE_ON: &'static [&'static str] = &["name", "family", "description"];
+    const CREATE_FIRST: bool = true;
     const CONFIGURES: bool = true;
     const STABLE_OUTPUTS: &'static [&'static str] = &["name", "arn"];
     const FOUND_BY: FoundBy = FoundBy::Name;
@@ -95,7 +96,7 @@ impl Resource for DbClusterParameterGroup {
             .or_taken("rds:CreateDBClusterParameterGroup")?;
         match made {
             Some(_) => Ok(self.name.clone()),
-            None => tags::claim(self, cloud, &self.name).await,
+            None => self.claim(cloud).await,
         }
     }
 
@@ -122,5 +123,20 @@ impl Resource for DbClusterParameterGroup {
         let request = cloud.rds().delete_db_cluster_parameter_group();
         let answer = request.db_cluster_parameter_group_name(id).send().await;
         answer.or_absent("rds:DeleteDBClusterParameterGroup").map(drop)
+    }
+}
+
+impl DbClusterParameterGroup {
+    /// An earlier try's, or another family's, which has to be given up under this name first.
+    async fn claim(&self, cloud: &Region) -> Result<String, ProviderError> {
+        let found = Self::observe(cloud, &self.name).await?;
+        match found.filter(|(found, _)| found.family != self.family) {
+            None => tags::claim(self, cloud, &self.name).await,
+            Some((found, _)) => Err(ProviderError::refused(format!(
+                "the parameter group `{}` is one of {}, and {} is wanted",
+                self.name, found.family, self.family
+            ))
+            .with_hint("give the new one another name: `aurora.parameter_group`")),
+        }
     }
 }

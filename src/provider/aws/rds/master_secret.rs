@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::super::Region;
 use super::super::error::Call;
+use super::super::secretsmanager::SecretValue;
 use super::super::tags::{self, Named, Tags};
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
 use crate::resource::{Change, Field, Ref};
@@ -19,8 +20,11 @@ use crate::resource::{Change, Field, Ref};
 /// Letters and digits: any client takes them without quoting. 238 bits.
 const LENGTH: usize = 40;
 const USERNAME_TAG: &str = "vvbill:username";
+const SOURCE_TAG: &str = "vvbill:source";
+/// That tag's value where the password was made up.
+const MADE_UP: &str = "generated";
 
-/// A generated password. It leaves Secrets Manager for nobody but the cluster.
+/// A name and a password. They leave Secrets Manager for nobody but cluster, proxy and application.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DbMasterSecret {
     /// Its name.
@@ -29,6 +33,10 @@ pub struct DbMasterSecret {
     pub description: String,
     /// The administrator.
     pub username: String,
+    /// Where the password comes from: `env:NAME` or `file:PATH`, read when it is made and when this changes.
+    /// Unset: it is made up.
+    #[serde(default)]
+    pub source: Option<String>,
     /// ARN of the key; unset: AWS's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<Ref<String>>,
@@ -66,7 +74,7 @@ impl Named for DbMasterSecret {
 impl Resource for DbMasterSecret {
     const KIND: &'static str = "db_master_secret";
     const REPLACE_ON: &'static [&'static str] = &["name", "username"];
-    const STABLE_OUTPUTS: &'static [&'static str] = &["arn", "version"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["arn"];
     const FOUND_BY: FoundBy = FoundBy::Name;
     type Cloud = Region;
     type Outputs = Outputs;
@@ -81,18 +89,12 @@ impl Resource for DbMasterSecret {
     }
 
     async fn create(&self, cloud: &Region, _token: &str) -> Result<String, ProviderError> {
-        let password: String = rand::rng()
-            .sample_iter(Alphanumeric)
-            .take(LENGTH)
-            .map(char::from)
-            .collect();
-        let text = json!({ "username": self.username, "password": password }).to_string();
         let request = cloud.secretsmanager().create_secret();
         let request = request
             .name(&self.name)
             .description(&self.description)
             .set_kms_key_id(super::optional(self.kms_key.as_ref()))
-            .secret_string(text)
+            .secret_string(self.text(cloud).await?)
             .set_add_replica_regions(self.replica_regions())
             .set_tags(Some(self.all_tags()));
         let made = request.send().await.or_taken("secretsmanager:CreateSecret");
@@ -122,7 +124,13 @@ impl Resource for DbMasterSecret {
 
     async fn update(&self, cloud: &Region, id: &str, changes: &[Change]) -> Result<(), ProviderError> {
         let secrets = cloud.secretsmanager();
-        if super::touched(changes, &["tags"]) {
+        if super::touched(changes, &["source"]) {
+            let request = secrets.put_secret_value().secret_id(id);
+            let answer = request.secret_string(self.text(cloud).await?).send().await;
+            answer.called("secretsmanager:PutSecretValue")?;
+        }
+        // Afterwards, as one says where the value is from.
+        if super::touched(changes, &["tags", "source"]) {
             let request = secrets.tag_resource().secret_id(id);
             let answer = request.set_tags(Some(self.all_tags())).send().await;
             answer.called("secretsmanager:TagResource")?;
@@ -158,7 +166,21 @@ impl DbMasterSecret {
     fn all_tags(&self) -> Vec<Tag> {
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
         let tags = self.tags.iter().map(|(key, value)| tag(key, value));
-        tags.chain([tag(USERNAME_TAG, &self.username)]).collect()
+        let source = self.source.as_deref().unwrap_or(MADE_UP);
+        let held = [tag(USERNAME_TAG, &self.username), tag(SOURCE_TAG, source)];
+        tags.chain(held).collect()
+    }
+
+    /// What is kept: in the form that proxies read.
+    async fn text(&self, cloud: &Region) -> Result<String, ProviderError> {
+        let password: String = match &self.source {
+            Some(source) => SecretValue::from(Some(source), cloud).await?.expose().to_owned(),
+            None => {
+                let letters = rand::rng().sample_iter(Alphanumeric).take(LENGTH);
+                letters.map(char::from).collect()
+            }
+        };
+        Ok(json!({ "username": self.username, "password": password }).to_string())
     }
 
     fn replica_regions(&self) -> Option<Vec<ReplicaRegionType>> {
@@ -235,6 +257,7 @@ fn read(id: &str, found: &Found) -> (DbMasterSecret, Outputs) {
         name: id.into(),
         description: found.description().unwrap_or_default().to_owned(),
         username: tags.remove(USERNAME_TAG).unwrap_or_default(),
+        source: tags.remove(SOURCE_TAG).filter(|source| source != MADE_UP),
         kms_key: found.kms_key_id().map(|key| Ref::Known(key.to_owned())),
         replica: copy.map_or(Field::Absent, |copy| {
             Field::Value(Replica {

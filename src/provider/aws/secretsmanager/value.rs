@@ -31,7 +31,10 @@ impl SecretValue {
     }
 
     /// From where it is kept: `env:NAME`, `file:PATH` (the first line), or made up where there is none.
-    pub(super) async fn from(source: Option<&str>, cloud: &Region) -> Result<Self, ProviderError> {
+    pub(in crate::provider::aws) async fn from(
+        source: Option<&str>,
+        cloud: &Region,
+    ) -> Result<Self, ProviderError> {
         let text = match source.map(|source| (source, source.split_once(':'))) {
             None => return Self::generated(cloud).await,
             Some((_, Some(("env", name)))) => std::env::var(name).map_err(|_| {

@@ -103,6 +103,12 @@ pub(crate) const PAGE_BYTES: u64 = 8_192;
 /// Largest `max_connections` that Aurora accepts.
 pub(crate) const MAX_CONNECTIONS_LIMIT: u64 = 262_143;
 
+/// Aurora's own `max_connections`: `LEAST({DBInstanceClassMemory/9531392},5000)`.
+pub(crate) const fn default_max_connections(memory_bytes: u64) -> u64 {
+    let by_memory = memory_bytes / 9_531_392;
+    if by_memory < 5_000 { by_memory } else { 5_000 }
+}
+
 /// The value of a parameter on an instance with `memory_bytes`: a plain number, or one of AWS's
 /// formulas of the form `{DBInstanceClassMemory*3/32768}` (products and quotients only).
 pub(crate) fn evaluate(value: &str, memory_bytes: u64) -> Option<u64> {

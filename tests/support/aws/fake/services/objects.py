@@ -1,6 +1,8 @@
-"""S3: the conditions on writes and deletions that moto lacks."""
+"""S3: the conditions on writes and deletions that moto lacks, and an answer that it misnames."""
 
 from __future__ import annotations
+
+import dataclasses
 
 from ..errors import AwsError
 from ..registry import operation
@@ -39,3 +41,14 @@ def delete(call):
     if match and etag_of(call) is not None:
         check(call)
     return call.raw() if call.request else call.moto()
+
+
+@operation("s3", "GetBucketVersioning")
+def versioning(call):
+    """moto names the answer after the operation; Rust's SDK reads no other name than AWS'."""
+    if call.request is None:
+        return call.moto()
+    answer = call.raw()
+    body = answer.body.replace(b"GetBucketVersioningResponse", b"VersioningConfiguration")
+    headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}
+    return dataclasses.replace(answer, headers=headers, body=body)
