@@ -66,7 +66,12 @@ impl Site {
     /// Of a saved plan, whose values are the plan file's at the time.
     pub(crate) fn of_saved(saved: &Saved, targets: Targets) -> Result<Self, Error> {
         let platform = (targets.find)(&saved.spec, &targets.connection)?;
-        Self::new(saved.spec.clone(), platform, saved.places.clone(), &targets.connection)
+        Self::new(
+            saved.spec.clone(),
+            platform,
+            saved.places.clone(),
+            &targets.connection,
+        )
     }
 
     fn new(
@@ -142,6 +147,7 @@ impl Site {
     fn refusal(&self, error: PlanError) -> Error {
         let address = match &error {
             PlanError::Protected(blocked) => blocked.first().map(|blocked| &blocked.address),
+            PlanError::Guarded(guarded) => guarded.first().map(|guarded| &guarded.address),
             PlanError::Cycle(circle) => circle.first(),
             PlanError::MissingDependency { dependent, .. } | PlanError::MissingOutput { dependent, .. } => {
                 Some(dependent)
