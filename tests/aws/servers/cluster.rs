@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use vvbill::apply::Outcome;
 use vvbill::plan::{Options, Verb};
-use vvbill::provider::aws::eks::{AccessEntry, AccessPolicy, versions};
+use vvbill::provider::aws::eks::{AccessEntry, AccessPolicy, cluster_versions, judge};
 use vvbill::resource::{Address, Desired, Ref, reference, references};
 
 use super::rig::{Rig, aws, desired, failures};
@@ -295,9 +295,9 @@ async fn a_cluster_comes_up_through_faults() {
 async fn the_versions_on_offer_are_asked_for() {
     let rig = Rig::start(json!({})).await;
     let region = aws(&rig.fake.url).await.region("eu-west-1").await;
-    let offered = versions::cluster_versions(&region.cloud).await.unwrap();
-    assert_eq!(versions::judge(&offered, "1.35"), Ok(()));
-    let why = versions::judge(&offered, "1.28").unwrap_err();
+    let offered = cluster_versions(&region.cloud).await.unwrap();
+    assert_eq!(judge(&offered, "1.35"), Ok(()));
+    let why = judge(&offered, "1.28").unwrap_err();
     assert!(
         why.starts_with("EKS doesn't offer Kubernetes 1.28; it takes 1.35"),
         "{why}"

@@ -193,21 +193,23 @@ async fn what_is_somebody_elses_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_of_logs_goes_with_what_is_in_it() {
     let rig = Rig::start(json!({})).await;
-    let all = desired("production.yaml", &[]);
-    let logs = only(&all, &["s3_bucket"]);
+    let logs = only(&desired("production.yaml", &[]), &["s3_bucket"]);
     rig.apply(&logs).await;
-    let name = rig.state().await.resources[&logs[0].address].id.clone();
-    rig.fake.boto(&Rig::script("fill.py"), &[&name]);
-    let mut data = logs[0].clone();
-    data.properties["disposable"] = json!(false);
-    rig.apply(&[data.clone()]).await;
-    let kept = rig.destroy().await;
-    let said = failures(&kept);
-    assert!(said.contains("is not empty"), "{said}");
-    rig.apply(&logs).await;
+    for bucket in rig.state().await.resources.values() {
+        rig.fake.boto(&Rig::script("fill.py"), &[&bucket.id]);
+    }
     let gone = rig.destroy().await;
     assert!(gone.is_success(), "{}", failures(&gone));
     assert_eq!(rig.unexplained(), Vec::<String>::new());
+
+    let mut data = logs[0].clone();
+    data.properties["disposable"] = json!(false);
+    rig.apply(&[data]).await;
+    for bucket in rig.state().await.resources.values() {
+        rig.fake.boto(&Rig::script("fill.py"), &[&bucket.id]);
+    }
+    let said = failures(&rig.destroy().await);
+    assert!(said.contains("is not empty"), "{said}");
 }
 
 /// Protects the look before anything is made.

@@ -14,6 +14,7 @@ pub use cluster::{Cluster, Endpoint};
 pub use node_group::{NodeGroup, Scaling, Taint};
 pub use pod_identity_association::PodIdentityAssociation;
 pub(super) use updates::Issued;
+pub use versions::{ClusterVersion, Support, cluster_versions, judge};
 
 use std::collections::HashMap;
 
