@@ -40,7 +40,9 @@ impl Layout<'_> {
         let name = cache.parameter_group.clone();
         let group = CacheParameterGroup {
             // Another major version brings another group, which has to stand beside the last one.
-            name: name.unwrap_or_else(|| self.named(&family.replace('.', "-"))).to_lowercase(),
+            name: name
+                .unwrap_or_else(|| self.named(&family.replace('.', "-")))
+                .to_lowercase(),
             family,
             description: "the cache's settings".into(),
             only: parameters.keys().cloned().collect(),

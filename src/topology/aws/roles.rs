@@ -9,7 +9,7 @@ use super::names::fitting;
 use super::{Error, Layout, Place, global};
 use crate::provider::aws::{IamRole, InlinePolicy, PolicyDocument};
 use crate::resource::Ref;
-use crate::spec::{Eks, NodeAutoscaler, PoolerKind, SecretReference, Tier, Workload};
+use crate::spec::{Eks, NodeAutoscaler, PoolerKind, SecretReference, Tier};
 
 /// Characters of a role's name.
 const NAME_AT_MOST: usize = 64;
@@ -115,7 +115,7 @@ impl Layout<'_> {
     fn workload_roles(&mut self) {
         let spec = self.spec;
         for (name, workload) in &spec.workloads {
-            let secrets = named_secrets(workload);
+            let secrets = named(workload.secret_env.values());
             let inline = match secrets.is_empty() {
                 true => Vec::new(),
                 false => vec![("secrets", documents::secrets_by_name(&secrets))],
@@ -136,7 +136,7 @@ impl Layout<'_> {
                 description: "the ingestion service: reads the passwords of buffer, cache and shards",
                 trust: documents::trusts_pods(),
                 attached: &[],
-                inline: vec![("secrets", self.secrets(&["secret", "db_master_secret"]))],
+                inline: self.secrets(&["secret", "db_master_secret"], &self.named_for_ingest()),
                 section: "ingest",
                 origin: "ingest",
             });
@@ -167,7 +167,7 @@ impl Layout<'_> {
                 description: "the shards' proxies: read the password that they log in with",
                 trust: PolicyDocument::trusts(&["rds.amazonaws.com"]),
                 attached: &[],
-                inline: vec![("secrets", self.secrets(&["db_master_secret"]))],
+                inline: self.secrets(&["db_master_secret"], &named(Some(&aurora.master_password))),
                 section: "aurora",
                 origin: "aurora.pooler",
             });
@@ -187,11 +187,34 @@ impl Layout<'_> {
         });
     }
 
-    /// The secrets of these kinds that this plan makes, and those that RDS makes for its shards.
-    fn secrets(&self, kinds: &[&str]) -> PolicyDocument {
+    /// May read the secrets of these kinds that this plan makes, those that RDS makes for its shards, and those
+    /// that the plan names.
+    fn secrets(&self, kinds: &[&str], names: &[&str]) -> Vec<(&'static str, PolicyDocument)> {
         let plan = self.spec.metadata.name.as_str();
-        let shards = self.spec.aurora.as_ref().map(|aurora| aurora.identifier.as_str());
-        documents::secrets_of(plan, kinds, shards)
+        let shards = self
+            .spec
+            .aurora
+            .as_ref()
+            .map(|aurora| aurora.identifier.to_lowercase());
+        let mut policies = vec![("secrets", documents::secrets_of(plan, kinds, shards.as_deref()))];
+        if !names.is_empty() {
+            policies.push(("named-secrets", documents::secrets_by_name(names)));
+        }
+        policies
+    }
+
+    fn named_for_ingest(&self) -> Vec<&str> {
+        let spec = self.spec;
+        named(
+            [
+                spec.aurora.as_ref().map(|aurora| &aurora.master_password),
+                spec.buffer.as_ref().and_then(|buffer| buffer.auth.as_ref()),
+                spec.cache.as_ref().and_then(|cache| cache.auth_token.as_ref()),
+                spec.ingest.as_ref().map(|ingest| &ingest.api_keys),
+            ]
+            .into_iter()
+            .flatten(),
+        )
     }
 
     fn role(&mut self, role: Role<'_>) {
@@ -215,10 +238,10 @@ impl Layout<'_> {
 }
 
 /// Those that the plan names in Secrets Manager.
-fn named_secrets(workload: &Workload) -> Vec<&str> {
-    let named = workload.secret_env.values().filter_map(|secret| match secret {
+fn named<'s>(secrets: impl IntoIterator<Item = &'s SecretReference>) -> Vec<&'s str> {
+    let names = secrets.into_iter().filter_map(|secret| match secret {
         SecretReference::SecretsManager(name) => Some(name.as_str()),
         _ => None,
     });
-    named.collect()
+    names.collect()
 }

@@ -1,12 +1,12 @@
-//! Buckets and image repositories.
+//! Buckets and image repositories, and the secret that goes with no store of AWS's own: the buffer's.
 
 use serde_json::{Value, json};
 
 use super::names::fitting;
 use super::{Error, Layout, Place};
-use crate::provider::aws::{EcrRepository, PolicyDocument, S3Bucket};
+use crate::provider::aws::{EcrRepository, PolicyDocument, S3Bucket, Secret};
 use crate::resource::Field;
-use crate::spec::{LoadBalancer, LoadBalancerKind, Tier};
+use crate::spec::{LoadBalancer, LoadBalancerKind, SecretReference, Tier};
 
 /// A bucket's name has 63 characters, of which the account's number and its hyphen take 13.
 const BUCKET_PREFIX_AT_MOST: usize = 50;
@@ -21,6 +21,9 @@ const BUNDLED: &str = "bundled";
 impl Layout<'_> {
     pub(super) fn storage(&mut self, place: &Place<'_>) -> Result<(), Error> {
         self.images(place);
+        if place.runs(Tier::Buffer) {
+            self.buffer_password(place);
+        }
         if let Some(load_balancer) = &self.spec.load_balancer
             && place.runs(Tier::Edge)
         {
@@ -51,6 +54,27 @@ impl Layout<'_> {
             tags: self.tags(&address),
         };
         self.add(&address, &repository, section, &origin).protect = true;
+    }
+
+    /// The buffer runs in pods; its password is kept where the cache's is. One that the plan names stays where
+    /// it is.
+    fn buffer_password(&mut self, place: &Place<'_>) {
+        let source = match self.spec.buffer.as_ref().and_then(|buffer| buffer.auth.as_ref()) {
+            None | Some(SecretReference::SecretsManager(_) | SecretReference::Literal(_)) => return,
+            Some(SecretReference::Managed) => None,
+            Some(reference) => Some(reference.to_string()),
+        };
+        let address = place.address("secret", "buffer-auth");
+        let secret = Secret {
+            name: self.named("buffer-auth"),
+            description: "what clients of the buffer and its Sentinels log in with".into(),
+            kms_key: None,
+            source,
+            // Of no worth without the buffer.
+            recovery_days: 0,
+            tags: self.tags(&address),
+        };
+        self.add(&address, &secret, "buffer", "buffer.auth");
     }
 
     /// Logs go with what they are about; what must outlive it is copied before.

@@ -74,8 +74,17 @@ async fn static_parameters_bring_reboots() {
     ] {
         let after = data("staging.yaml", set);
         let plan = rig.plan(&after, &Options::default()).await;
-        assert_eq!(count(&plan, Verb::Reboot, "db_instance"), reboots, "{set:?}: {:?}", verbs(&plan));
-        assert_eq!(count(&plan, Verb::Update, "db_cluster_parameter_group"), 1, "{set:?}");
+        assert_eq!(
+            count(&plan, Verb::Reboot, "db_instance"),
+            reboots,
+            "{set:?}: {:?}",
+            verbs(&plan)
+        );
+        assert_eq!(
+            count(&plan, Verb::Update, "db_cluster_parameter_group"),
+            1,
+            "{set:?}"
+        );
         rig.apply(&after).await;
         rig.assert_settled(&after).await;
     }
@@ -101,10 +110,17 @@ async fn the_cache_changes_in_place() {
     ] {
         let after = data("staging.yaml", &[&one_region, set].concat());
         let plan = rig.plan(&after, &Options::default()).await;
-        assert_eq!(count(&plan, Verb::Replace, "cache_replication_group"), 0, "{set:?}");
+        assert_eq!(
+            count(&plan, Verb::Replace, "cache_replication_group"),
+            0,
+            "{set:?}"
+        );
         if set.len() == 1 {
             // 7.1 can't be taken back to 7.0.
-            let kept = data("staging.yaml", &[&one_region, set, &["cache.engine_version=\"7.1\""]].concat());
+            let kept = data(
+                "staging.yaml",
+                &[&one_region, set, &["cache.engine_version=\"7.1\""]].concat(),
+            );
             rig.apply(&kept).await;
             rig.assert_settled(&kept).await;
         } else {

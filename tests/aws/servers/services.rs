@@ -104,6 +104,41 @@ async fn a_secret_has_a_version_for_each_source() {
     rig.assert_settled(&[from_file]).await;
 }
 
+/// Protects: of each of these kinds, what somebody changed outside is seen and brought back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_outside_is_seen_and_brought_back() {
+    let rig = Rig::start(json!({})).await;
+    let all = desired("production.yaml", &[]);
+    let mut some = only(&all, KINDS);
+    some.extend([policy("s3:GetObject"), secret(None, 7), alarm()]);
+    rig.apply(&some).await;
+    let state = rig.state().await;
+    let mut of_kind = std::collections::BTreeMap::new();
+    for record in state.resources.values() {
+        let region = match record.address.region() {
+            "global" => "us-east-1",
+            region => region,
+        };
+        let script = json!({ "kind": record.address.kind(), "region": region, "id": record.id });
+        of_kind
+            .entry(record.address.kind())
+            .or_insert((&record.address, script));
+    }
+    let scripts: Vec<&Value> = of_kind.values().map(|(_, script)| script).collect();
+    rig.fake
+        .boto(&Rig::script("drift/run.py"), &[&json!(scripts).to_string()]);
+    let seen = rig.plan(&some, &Options::default()).await;
+    let seen: Vec<String> = seen.changes().map(|action| action.address.to_string()).collect();
+    for (kind, (address, _)) in &of_kind {
+        assert!(
+            seen.contains(&address.to_string()),
+            "{kind} was changed, and not seen: {seen:?}"
+        );
+    }
+    rig.apply(&some).await;
+    rig.assert_settled(&some).await;
+}
+
 /// Protects: what was read from a file is nowhere in what is kept or told.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_kept_by_nobody_else() {
@@ -158,21 +193,23 @@ async fn what_is_somebody_elses_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_of_logs_goes_with_what_is_in_it() {
     let rig = Rig::start(json!({})).await;
-    let all = desired("production.yaml", &[]);
-    let logs = only(&all, &["s3_bucket"]);
+    let logs = only(&desired("production.yaml", &[]), &["s3_bucket"]);
     rig.apply(&logs).await;
-    let name = rig.state().await.resources[&logs[0].address].id.clone();
-    rig.fake.boto(&Rig::script("fill.py"), &[&name]);
-    let mut data = logs[0].clone();
-    data.properties["disposable"] = json!(false);
-    rig.apply(&[data.clone()]).await;
-    let kept = rig.destroy().await;
-    let said = failures(&kept);
-    assert!(said.contains("is not empty"), "{said}");
-    rig.apply(&logs).await;
+    for bucket in rig.state().await.resources.values() {
+        rig.fake.boto(&Rig::script("fill.py"), &[&bucket.id]);
+    }
     let gone = rig.destroy().await;
     assert!(gone.is_success(), "{}", failures(&gone));
     assert_eq!(rig.unexplained(), Vec::<String>::new());
+
+    let mut data = logs[0].clone();
+    data.properties["disposable"] = json!(false);
+    rig.apply(&[data]).await;
+    for bucket in rig.state().await.resources.values() {
+        rig.fake.boto(&Rig::script("fill.py"), &[&bucket.id]);
+    }
+    let said = failures(&rig.destroy().await);
+    assert!(said.contains("is not empty"), "{said}");
 }
 
 /// Protects the look before anything is made.
