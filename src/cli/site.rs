@@ -147,6 +147,7 @@ impl Site {
     fn refusal(&self, error: PlanError) -> Error {
         let address = match &error {
             PlanError::Protected(blocked) => blocked.first().map(|blocked| &blocked.address),
+            PlanError::Guarded(guarded) => guarded.first().map(|guarded| &guarded.address),
             PlanError::Cycle(circle) => circle.first(),
             PlanError::MissingDependency { dependent, .. } | PlanError::MissingOutput { dependent, .. } => {
                 Some(dependent)
