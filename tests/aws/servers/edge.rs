@@ -49,7 +49,7 @@ async fn the_network_variant_comes_and_goes() {
         "production.yaml",
         &[
             "load_balancer.type=network",
-            "load_balancer.listeners={tls: {port: 443, protocol: TLS, certificate: managed, target_group: billing-api-tg}}",
+            "load_balancer.listeners={https: null, http: null, tls: {port: 443, protocol: TLS, certificate: managed, target_group: billing-api-tg}}",
             "load_balancer.target_groups.billing-api-tg.protocol=TCP",
             "edge.records.api.policy=latency",
             "edge.cloudfront.origin_failover=false",
