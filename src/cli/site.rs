@@ -66,7 +66,12 @@ impl Site {
     /// Of a saved plan, whose values are the plan file's at the time.
     pub(crate) fn of_saved(saved: &Saved, targets: Targets) -> Result<Self, Error> {
         let platform = (targets.find)(&saved.spec, &targets.connection)?;
-        Self::new(saved.spec.clone(), platform, saved.places.clone(), &targets.connection)
+        Self::new(
+            saved.spec.clone(),
+            platform,
+            saved.places.clone(),
+            &targets.connection,
+        )
     }
 
     fn new(

@@ -94,7 +94,11 @@ fn unasked(cloud: &Region, what: &str, why: impl std::fmt::Display) -> Concern {
 }
 
 /// The resources of one kind, with a text property of each.
-fn of_kind<'a>(wanted: &'a [Wanted<'a>], kind: &str, property: &str) -> Vec<(&'a Address, &'a Value, &'a str)> {
+fn of_kind<'a>(
+    wanted: &'a [Wanted<'a>],
+    kind: &str,
+    property: &str,
+) -> Vec<(&'a Address, &'a Value, &'a str)> {
     let mut found = Vec::new();
     for one in wanted.iter().filter(|one| one.address.kind() == kind) {
         if let Some(text) = one.properties.get(property).and_then(Value::as_str) {

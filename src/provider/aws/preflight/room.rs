@@ -19,12 +19,18 @@ const COUNTED: &[(&str, Quota)] = &[
 pub(super) async fn check(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut questions = Vec::new();
     for (kind, quota) in COUNTED {
-        let mut new = wanted.iter().filter(|one| one.is_new && one.address.kind() == *kind);
+        let mut new = wanted
+            .iter()
+            .filter(|one| one.is_new && one.address.kind() == *kind);
         if let Some(first) = new.next() {
             questions.push(judge(cloud, kind, quota, first.address, new.count() + 1));
         }
     }
-    futures::future::join_all(questions).await.into_iter().flatten().collect()
+    futures::future::join_all(questions)
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 async fn judge(cloud: &Region, kind: &str, quota: &Quota, first: &Address, new: usize) -> Option<Concern> {

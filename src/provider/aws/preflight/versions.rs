@@ -28,11 +28,7 @@ async fn kubernetes(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
             .into_iter()
             .filter_map(|(address, _, version)| {
                 let why = eks::judge(&versions, version).err()?;
-                Some(blocking(
-                    Some(address),
-                    why,
-                    "set `eks.version` to one of those",
-                ))
+                Some(blocking(Some(address), why, "set `eks.version` to one of those"))
             })
             .collect(),
         Err(error) => vec![unasked(cloud, "versions of EKS", error)],
@@ -93,11 +89,7 @@ async fn parameters(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
         match ask(|| rds::parameter_problems(cloud, family, &parameters)).await {
             Ok(problems) => concerns.extend(problems.into_iter().map(|problem| {
                 let hint = format!("change `aurora.parameters.{}`, or take it out", problem.name);
-                blocking(
-                    Some(address),
-                    format!("{}: {}", problem.name, problem.why),
-                    hint,
-                )
+                blocking(Some(address), format!("{}: {}", problem.name, problem.why), hint)
             })),
             Err(error) => concerns.push(unasked(cloud, "parameters of Aurora", error)),
         }
