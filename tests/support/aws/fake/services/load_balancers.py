@@ -112,7 +112,9 @@ def delete(call):
 def delete_target_group(call):
     arn = call.params["TargetGroupArn"]
     told = call.try_aws("elbv2", "DescribeTargetGroups", TargetGroupArns=[arn])
-    if told and told["TargetGroups"] and told["TargetGroups"][0].get("LoadBalancerArns"):
+    used_by = told["TargetGroups"][0].get("LoadBalancerArns") if told and told["TargetGroups"] else None
+    # moto goes on naming load balancers that are gone, and their listeners with them.
+    if used_by and call.try_aws("elbv2", "DescribeLoadBalancers", LoadBalancerArns=used_by):
         raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
     return call.moto()
 
