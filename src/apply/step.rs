@@ -10,7 +10,7 @@ use super::attempt::repeat;
 use super::record::Recorder;
 use super::schedule::Run;
 use crate::plan::{Action, Part, Reason, Verb, resolve};
-use crate::provider::{KindFacts, Provider, ProviderError};
+use crate::provider::{ErrorClass, KindFacts, Provider, ProviderError};
 use crate::resource::{Change, Desired, diff, references};
 use crate::state::{Ending, Operation, OperationVerb, StoreError};
 
@@ -267,6 +267,13 @@ impl<'a> Worker<'a> {
         })
         .await;
         drop(slot);
+        if let Err(error) = &result
+            && error.class == ErrorClass::Refused
+        {
+            // Nothing was done: it is what it was before.
+            self.recorder().end(number, Ending::NotDone).await?;
+            return Err(error.clone().into());
+        }
         let gone = match result {
             Ok(()) => self.wait_until_gone(&id, deadline).await,
             Err(error) => Err(error),

@@ -108,7 +108,16 @@ impl From<PlanError> for Error {
             PlanError::UnknownSelector { .. } => Exit::Usage,
             _ => Exit::Failed,
         };
-        Self::new(error.to_string()).exiting(exit)
+        let mut hints: Vec<String> = match &error {
+            PlanError::Guarded(guarded) => {
+                let lifted = guarded.iter().map(|one| format!("`{}` lifts it", one.lifted_by));
+                lifted.collect()
+            }
+            _ => Vec::new(),
+        };
+        hints.sort();
+        hints.dedup();
+        Self::new(error.to_string()).hints(hints).exiting(exit)
     }
 }
 

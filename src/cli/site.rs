@@ -18,6 +18,7 @@ use super::saved::Saved;
 use super::target::{Platform, Targets};
 use crate::apply::{self, Observer, Session};
 use crate::plan::{self, Mode, Plan, PlanError};
+use crate::provider::Connection;
 use crate::resource::Address;
 use crate::spec::Spec;
 #[cfg(feature = "aws")]
@@ -59,18 +60,28 @@ impl Site {
                 ))
             })
             .collect();
-        Self::new(loaded.spec, platform, places)
+        Self::new(loaded.spec, platform, places, &targets.connection)
     }
 
     /// Of a saved plan, whose values are the plan file's at the time.
     pub(crate) fn of_saved(saved: &Saved, targets: Targets) -> Result<Self, Error> {
         let platform = (targets.find)(&saved.spec, &targets.connection)?;
-        Self::new(saved.spec.clone(), platform, saved.places.clone())
+        Self::new(
+            saved.spec.clone(),
+            platform,
+            saved.places.clone(),
+            &targets.connection,
+        )
     }
 
-    fn new(spec: Spec, platform: Platform, places: BTreeMap<String, Snippet>) -> Result<Self, Error> {
+    fn new(
+        spec: Spec,
+        platform: Platform,
+        places: BTreeMap<String, Snippet>,
+        connection: &Connection,
+    ) -> Result<Self, Error> {
         Ok(Self {
-            store: store_of(&spec)?,
+            store: store_of(&spec, connection)?,
             spec,
             platform,
             places,
@@ -136,6 +147,7 @@ impl Site {
     fn refusal(&self, error: PlanError) -> Error {
         let address = match &error {
             PlanError::Protected(blocked) => blocked.first().map(|blocked| &blocked.address),
+            PlanError::Guarded(guarded) => guarded.first().map(|guarded| &guarded.address),
             PlanError::Cycle(circle) => circle.first(),
             PlanError::MissingDependency { dependent, .. } | PlanError::MissingOutput { dependent, .. } => {
                 Some(dependent)
@@ -184,12 +196,12 @@ pub(crate) fn options(selection: &Selection, refreshing: &Refreshing) -> plan::O
 }
 
 /// In `.vvbill/<plan name>`, or where the plan says.
-fn store_of(spec: &Spec) -> Result<Arc<dyn Store>, Error> {
+fn store_of(spec: &Spec, connection: &Connection) -> Result<Arc<dyn Store>, Error> {
     match spec.state.backend.as_deref() {
         None => Ok(Arc::new(FileStore::new(
             PathBuf::from(".vvbill").join(&*spec.metadata.name),
         ))),
-        Some(url) if url.starts_with("s3://") => on_s3(url, &spec.metadata.name),
+        Some(url) if url.starts_with("s3://") => on_s3(url, &spec.metadata.name, connection),
         Some(url) if url.contains("://") => Err(Error::new(format!("the state can't be kept in `{url}`"))
             .because("a state is kept in a folder or on S3")
             .hint("write `state.backend: s3://bucket/key`, name a folder, or leave it out")),
@@ -198,13 +210,13 @@ fn store_of(spec: &Spec) -> Result<Arc<dyn Store>, Error> {
 }
 
 #[cfg(feature = "aws")]
-fn on_s3(url: &str, plan: &str) -> Result<Arc<dyn Store>, Error> {
-    let store = S3Store::from_environment(url, None)?;
+fn on_s3(url: &str, plan: &str, connection: &Connection) -> Result<Arc<dyn Store>, Error> {
+    let store = S3Store::from_environment(url, connection.endpoint_url.clone())?;
     Ok(Arc::new(store.of_plan(plan)))
 }
 
 #[cfg(not(feature = "aws"))]
-fn on_s3(url: &str, _: &str) -> Result<Arc<dyn Store>, Error> {
+fn on_s3(url: &str, _: &str, _: &Connection) -> Result<Arc<dyn Store>, Error> {
     Err(Error::new(format!("the state can't be kept in `{url}`"))
         .because("this vvbill was built without the feature `aws`")
         .hint("`cargo build --release` builds one with it"))

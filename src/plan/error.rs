@@ -45,6 +45,9 @@ pub enum PlanError {
     /// Protected resources would be replaced.
     #[error("{}", join(.0, "\n"))]
     Protected(Vec<Blocked>),
+    /// The service would refuse to delete these.
+    #[error("nothing was started: {}", join(.0, ", "))]
+    Guarded(Vec<Guarded>),
     /// A saved plan that can't be read.
     #[error("not a saved plan: {why}")]
     NotAPlan {
@@ -60,6 +63,21 @@ pub enum PlanError {
         /// Its format.
         found: u32,
     },
+}
+
+/// A resource that is protected against deletion by the service's own switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guarded {
+    /// Which one.
+    pub address: Address,
+    /// The command that lifts it.
+    pub lifted_by: &'static str,
+}
+
+impl fmt::Display for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is protected against deletion", self.address)
+    }
 }
 
 /// A protected resource that would have to be replaced.

@@ -8,8 +8,8 @@ use super::decide::Decider;
 use super::order::Dependencies;
 use super::select::{Candidates, Selection, asked_for, leftovers};
 use super::{
-    Action, Drift, FORMAT_VERSION, Mode, Observations, Options, Plan, PlanError, Reason, Retained, Verb,
-    binding,
+    Action, Drift, FORMAT_VERSION, Guarded, Mode, Observations, Options, Plan, PlanError, Reason, Retained,
+    Verb, binding,
 };
 use crate::provider::KindFacts;
 use crate::resource::{Address, Change, Desired, diff};
@@ -107,7 +107,32 @@ pub fn make(input: Input<'_>, options: &Options) -> Result<Plan, PlanError> {
     )?;
     plan.actions.extend(deleted);
     plan.retained = kept;
+    refuse_guarded(&plan.actions, facts)?;
     Ok(plan)
+}
+
+/// What the service would refuse to delete stops the whole plan, so that nothing is removed half-way.
+fn refuse_guarded(
+    actions: &[Action],
+    facts: &dyn Fn(&Address) -> Option<KindFacts>,
+) -> Result<(), PlanError> {
+    let goes = actions
+        .iter()
+        .filter(|action| matches!(action.verb, Verb::Delete | Verb::Replace));
+    let guarded = goes.filter_map(|action| {
+        let guard = facts(&action.address)?.guard?;
+        let is_on = action.before.as_ref()?.get(guard.property)?.as_bool()?;
+        is_on.then(|| Guarded {
+            address: action.address.clone(),
+            lifted_by: guard.lifted_by,
+        })
+    });
+    let guarded: Vec<Guarded> = guarded.collect();
+    if guarded.is_empty() {
+        Ok(())
+    } else {
+        Err(PlanError::Guarded(guarded))
+    }
 }
 
 fn index_of(desired: &[Desired]) -> Result<HashMap<Address, usize>, PlanError> {

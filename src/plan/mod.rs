@@ -19,7 +19,7 @@ mod select;
 mod steps;
 
 pub use binding::{check_observations, check_state};
-pub use error::{Blocked, PlanError, Stale};
+pub use error::{Blocked, Guarded, PlanError, Stale};
 pub use make::{Input, make};
 pub use model::{
     Action, Drift, FORMAT_VERSION, Mode, Options, Plan, Reason, Retained, Selector, Tally, Verb,

@@ -39,6 +39,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Outputs that stay what they are as long as it isn't replaced: what refers to them needs no look
     /// when this one is merely changed.
     const STABLE_OUTPUTS: &'static [&'static str] = &[];
+    /// The property that, while it is true, has the service refuse deletion.
+    const GUARD: Option<Guard> = None;
     /// How a half-made resource is found again after a crash.
     const FOUND_BY: FoundBy;
     /// Creation leaves something to [`Resource::configure`].
@@ -126,6 +128,15 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
 }
 
+/// A switch of the service's own against deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The top-level property; true: deletion is refused.
+    pub property: &'static str,
+    /// The command that lifts it.
+    pub lifted_by: &'static str,
+}
+
 /// How a half-made resource is found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FoundBy {
@@ -178,6 +189,8 @@ pub struct KindFacts {
     pub stable_outputs: &'static [&'static str],
     /// Properties in the kind's canonical form: sets sorted, spellings unified. What isn't the kind's stays.
     pub canonical: fn(Value) -> Value,
+    /// `Resource::GUARD`.
+    pub guard: Option<Guard>,
     /// `Resource::CONFIGURES`.
     pub configures: bool,
     /// `Resource::FOUND_BY`.

@@ -24,15 +24,12 @@ const POD_IDENTITY_AGENT: &str = "eks-pod-identity-agent";
 const METRICS_SERVER: &str = "metrics-server";
 const VOLUME_DRIVER: &str = "aws-ebs-csi-driver";
 
-/// What runs in pods: a region that runs none of these needs no cluster.
-const TIERS_IN_PODS: [Tier; 4] = [Tier::Api, Tier::Ingest, Tier::Kafka, Tier::Buffer];
-
 impl Layout<'_> {
     pub(super) fn cluster(&mut self, place: &Place<'_>) -> Result<(), Error> {
         let Some(eks) = &self.spec.eks else {
             return Ok(());
         };
-        if !TIERS_IN_PODS.iter().any(|tier| place.runs(*tier)) {
+        if !place.has_cluster() {
             return Ok(());
         }
         self.cluster_log(place, eks);

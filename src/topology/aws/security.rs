@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Error, Layout, Place};
 use crate::provider::aws::{Direction, Ports, SecurityGroup, SecurityGroupRule, Source};
-use crate::resource::Ref;
+use crate::resource::{Desired, Ref};
 use crate::spec::{Port, TargetType, Tier};
 
 const ANYWHERE: &str = "0.0.0.0/0";
@@ -69,7 +69,10 @@ impl Layout<'_> {
             "load-balancer",
             "what comes in from outside",
             "load_balancer",
-        );
+        )
+        // AWS makes no public load balancer in a VPC without a gateway; it comes after its group.
+        .depends_on
+        .insert(place.address("internet_gateway", "main"));
         let from = match balancer.internal {
             true => place.cidr.to_string(),
             false => ANYWHERE.into(),
@@ -185,7 +188,7 @@ impl Layout<'_> {
         self.rule(place, rule, section, origin);
     }
 
-    fn group(&mut self, place: &Place<'_>, name: &str, description: &str, section: &str) {
+    fn group(&mut self, place: &Place<'_>, name: &str, description: &str, section: &str) -> &mut Desired {
         let address = place.address("security_group", name);
         let group = SecurityGroup {
             name: self.named(name),
@@ -194,7 +197,7 @@ impl Layout<'_> {
             default_egress: false,
             tags: self.tags(&address),
         };
-        self.add(&address, &group, section, section);
+        self.add(&address, &group, section, section)
     }
 
     fn rule(&mut self, place: &Place<'_>, rule: Rule<'_>, section: &str, origin: &str) {

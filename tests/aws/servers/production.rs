@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::rig::{Rig, desired, failures};
+use vvbill::plan::PlanError;
+
+use super::rig::{Rig, desired, everything, failures};
 
 /// The zone is the plan's own here: nobody else has made one in this AWS.
 pub const OWN_ZONE: &str = "edge.create_zone=true";
@@ -22,12 +24,13 @@ async fn it_applies_is_settled_and_goes() {
     rig.apply(&all).await;
     rig.assert_settled(&all).await;
 
-    let refused = rig.destroy().await;
-    let hints: Vec<&str> = refused
-        .failed
-        .iter()
-        .filter_map(|failed| failed.hint.as_deref())
-        .collect();
+    let before = rig.fake.inventory().len();
+    let refused = rig.try_plan(&[], &everything()).await;
+    let Err(PlanError::Guarded(guarded)) = refused else {
+        panic!("{refused:?}");
+    };
+    let hints: Vec<&str> = guarded.iter().map(|one| one.lifted_by).collect();
+    assert_eq!(rig.fake.inventory().len(), before);
     for field in [
         "aurora.deletion_protection=false",
         "load_balancer.deletion_protection=false",

@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use vvbill::apply::{self, Event, Interrupt, Outcome, Pauses, Session};
-use vvbill::plan::{self, Mode, Options, Plan};
+use vvbill::plan::{self, Mode, Options, Plan, PlanError};
 use vvbill::provider::aws::Aws;
 use vvbill::provider::{Connection, Providers};
 use vvbill::resource::{Address, Desired};
@@ -138,6 +138,15 @@ pub fn unexplained(fake: &Fake, said: &str) -> Vec<String> {
         .collect()
 }
 
+/// Destroys, data included.
+pub fn everything() -> Options {
+    Options {
+        mode: Mode::Destroy,
+        destroy_data: true,
+        ..Options::default()
+    }
+}
+
 impl Rig {
     pub async fn start(config: Value) -> Self {
         let fake = Fake::start(&config);
@@ -180,6 +189,17 @@ impl Rig {
         options: &Options,
         refresh: bool,
     ) -> Plan {
+        let plan = self.try_plan_in(session, desired, options, refresh).await;
+        plan.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    async fn try_plan_in(
+        &self,
+        session: &mut Session,
+        desired: &[Desired],
+        options: &Options,
+        refresh: bool,
+    ) -> Result<Plan, PlanError> {
         let observed = apply::observe(session, &self.providers, 10, refresh, &|_: &Event| {}).await;
         let input = plan::Input {
             name: "test",
@@ -190,7 +210,15 @@ impl Rig {
             facts: &|address| self.providers.facts(address),
             now: jiff::Timestamp::now(),
         };
-        plan::make(input, options).unwrap_or_else(|why| panic!("{why}"))
+        plan::make(input, options)
+    }
+
+    /// A plan, or why there is none.
+    pub async fn try_plan(&self, desired: &[Desired], options: &Options) -> Result<Plan, PlanError> {
+        let mut session = self.session().await;
+        let plan = self.try_plan_in(&mut session, desired, options, true).await;
+        session.close().await.unwrap();
+        plan
     }
 
     pub async fn plan(&self, desired: &[Desired], options: &Options) -> Plan {
@@ -259,12 +287,7 @@ impl Rig {
     }
 
     pub async fn destroy(&self) -> Outcome {
-        let options = Options {
-            mode: Mode::Destroy,
-            destroy_data: true,
-            ..Options::default()
-        };
-        self.run(&[], &options).await
+        self.run(&[], &everything()).await
     }
 
     /// What destroying said that stays.

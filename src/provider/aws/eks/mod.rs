@@ -6,7 +6,7 @@ mod cluster;
 mod node_group;
 mod pod_identity_association;
 mod updates;
-mod versions;
+pub mod versions;
 
 pub use access_entry::{AccessEntry, AccessPolicy};
 pub use addon::Addon;

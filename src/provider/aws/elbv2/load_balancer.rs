@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Region;
 use super::super::error::Call;
 use super::super::tags::{self, Named, Tags};
-use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
+use crate::provider::{FoundBy, Guard, ProviderError, Readiness, Resource};
 use crate::resource::{Change, Ref, Set};
 
 /// A load balancer of one region.
@@ -86,6 +86,10 @@ impl Resource for LoadBalancer {
     const KIND: &'static str = "load_balancer";
     const REPLACE_ON: &'static [&'static str] = &["name", "type", "internal"];
     const CONFIGURES: bool = true;
+    const GUARD: Option<Guard> = Some(Guard {
+        property: "deletion_protection",
+        lifted_by: "vvbill apply PLAN --set load_balancer.deletion_protection=false --target load_balancer",
+    });
     const STABLE_OUTPUTS: &'static [&'static str] = &["arn", "dns_name", "zone_id"];
     const FOUND_BY: FoundBy = FoundBy::Name;
     /// A network load balancer takes some minutes.

@@ -12,6 +12,8 @@ mod versions;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Aws, Region};
 use crate::provider::{Concern, ErrorClass, Gravity, ProviderError, Wanted};
 use crate::resource::Address;
@@ -34,18 +36,25 @@ pub(super) async fn check(aws: &Aws, wanted: &[Wanted<'_>]) -> Vec<Concern> {
             all.entry(one.address.region()).or_default().push(*one);
             all
         });
-    let regions = by_region.iter().map(|(region, wanted)| async move {
-        let region = aws.region(region).await;
-        let (versions, offers, room) = futures::future::join3(
-            versions::check(&region.cloud, wanted),
-            offers::check(&region.cloud, wanted),
-            room::check(&region.cloud, wanted),
-        )
-        .await;
-        [versions, offers, room].concat()
-    });
-    concerns.extend(futures::future::join_all(regions).await.into_iter().flatten());
+    let mut looks = Vec::new();
+    for (region, wanted) in &by_region {
+        looks.push(in_region(aws, region, wanted));
+    }
+    for found in futures::future::join_all(looks).await {
+        concerns.extend(found);
+    }
     concerns
+}
+
+async fn in_region(aws: &Aws, region: &str, wanted: &[Wanted<'_>]) -> Vec<Concern> {
+    let region = aws.region(region).await;
+    let (versions, offers, room) = futures::future::join3(
+        versions::check(&region.cloud, wanted),
+        offers::check(&region.cloud, wanted),
+        room::check(&region.cloud, wanted),
+    )
+    .await;
+    [versions, offers, room].concat()
 }
 
 /// Asks until there is an answer, a few times.
@@ -87,11 +96,14 @@ fn unasked(cloud: &Region, what: &str, why: impl std::fmt::Display) -> Concern {
 /// The resources of one kind, with a text property of each.
 fn of_kind<'a>(
     wanted: &'a [Wanted<'a>],
-    kind: &'static str,
-    property: &'static str,
-) -> impl Iterator<Item = (&'a Wanted<'a>, &'a str)> {
-    wanted
-        .iter()
-        .filter(move |one| one.address.kind() == kind)
-        .filter_map(move |one| Some((one, one.properties.get(property)?.as_str()?)))
+    kind: &str,
+    property: &str,
+) -> Vec<(&'a Address, &'a Value, &'a str)> {
+    let mut found = Vec::new();
+    for one in wanted.iter().filter(|one| one.address.kind() == kind) {
+        if let Some(text) = one.properties.get(property).and_then(Value::as_str) {
+            found.push((one.address, one.properties, text));
+        }
+    }
+    found
 }

@@ -30,22 +30,19 @@ const AT_ONCE: usize = 10;
 
 pub(super) async fn check(aws: &Aws, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut asked = Vec::new();
-    for one in wanted {
-        if let Some(name) = new_name(one) {
-            asked.push(taken(aws, one, name));
+    for one in wanted.iter().filter(|one| one.is_new) {
+        let property = NAMED.iter().find(|(kind, _)| *kind == one.address.kind());
+        let name = property.and_then(|(_, property)| one.properties.get(*property)?.as_str());
+        if let Some(name) = name {
+            asked.push(taken(aws, *one, name));
         }
     }
     let found: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     found.into_iter().flatten().collect()
 }
 
-fn new_name<'a>(one: &Wanted<'a>) -> Option<&'a str> {
-    let (_, property) = NAMED.iter().find(|(kind, _)| *kind == one.address.kind())?;
-    one.properties.get(*property)?.as_str().filter(|_| one.is_new)
-}
-
 /// A question that fails says nothing: the creation itself will tell.
-async fn taken(aws: &Aws, one: &Wanted<'_>, name: &str) -> Option<Concern> {
+async fn taken(aws: &Aws, one: Wanted<'_>, name: &str) -> Option<Concern> {
     let found: Result<_, ProviderError> = ask(|| aws.observe(one.address, name)).await;
     let found = found.ok()??;
     let tags = |properties: &Value| {

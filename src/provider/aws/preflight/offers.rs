@@ -12,8 +12,8 @@ use crate::resource::Address;
 
 pub(super) async fn check(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut asked: BTreeMap<&str, &Address> = BTreeMap::new();
-    for (one, zone) in of_kind(wanted, "subnet", "zone") {
-        asked.entry(zone).or_insert(one.address);
+    for (address, _, zone) in of_kind(wanted, "subnet", "zone") {
+        asked.entry(zone).or_insert(address);
     }
     let mut concerns = Vec::new();
     if !asked.is_empty() {

@@ -17,13 +17,15 @@ const COUNTED: &[(&str, Quota)] = &[
 ];
 
 pub(super) async fn check(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
-    let questions = COUNTED.iter().filter_map(|(kind, quota)| {
+    let mut questions = Vec::new();
+    for (kind, quota) in COUNTED {
         let mut new = wanted
             .iter()
             .filter(|one| one.is_new && one.address.kind() == *kind);
-        let first = new.next()?.address;
-        Some(judge(cloud, kind, quota, first, new.count() + 1))
-    });
+        if let Some(first) = new.next() {
+            questions.push(judge(cloud, kind, quota, first.address, new.count() + 1));
+        }
+    }
     futures::future::join_all(questions)
         .await
         .into_iter()

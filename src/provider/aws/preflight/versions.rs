@@ -19,20 +19,16 @@ pub(super) async fn check(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern>
 }
 
 async fn kubernetes(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
-    let clusters: Vec<_> = of_kind(wanted, "eks_cluster", "version").collect();
+    let clusters = of_kind(wanted, "eks_cluster", "version");
     if clusters.is_empty() {
         return Vec::new();
     }
-    match ask(|| eks::versions::cluster_versions(cloud)).await {
+    match ask(|| eks::cluster_versions(cloud)).await {
         Ok(versions) => clusters
             .into_iter()
-            .filter_map(|(one, version)| {
-                let why = eks::versions::judge(&versions, version).err()?;
-                Some(blocking(
-                    Some(one.address),
-                    why,
-                    "set `eks.version` to one of those",
-                ))
+            .filter_map(|(address, _, version)| {
+                let why = eks::judge(&versions, version).err()?;
+                Some(blocking(Some(address), why, "set `eks.version` to one of those"))
             })
             .collect(),
         Err(error) => vec![unasked(cloud, "versions of EKS", error)],
@@ -42,11 +38,11 @@ async fn kubernetes(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
 async fn database(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut concerns = Vec::new();
     let mut asked: BTreeMap<(&str, &str), &Address> = BTreeMap::new();
-    for (one, version) in of_kind(wanted, "db_cluster", "engine_version") {
-        let engine = one.properties.get("engine").and_then(|engine| engine.as_str());
+    for (address, properties, version) in of_kind(wanted, "db_cluster", "engine_version") {
+        let engine = properties.get("engine").and_then(|engine| engine.as_str());
         asked
             .entry((engine.unwrap_or_default(), version))
-            .or_insert(one.address);
+            .or_insert(address);
     }
     for ((engine, version), address) in asked {
         match ask(|| rds::engine_versions(cloud, engine)).await {
@@ -67,8 +63,8 @@ async fn database(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
 
 async fn classes(cloud: &Region, wanted: &[Wanted<'_>], engine: &str, version: &str) -> Vec<Concern> {
     let mut classes: BTreeMap<&str, &Address> = BTreeMap::new();
-    for (one, class) in of_kind(wanted, "db_instance", "class") {
-        classes.entry(class).or_insert(one.address);
+    for (address, _, class) in of_kind(wanted, "db_instance", "class") {
+        classes.entry(class).or_insert(address);
     }
     let mut concerns = Vec::new();
     for (class, address) in classes {
@@ -87,17 +83,13 @@ async fn classes(cloud: &Region, wanted: &[Wanted<'_>], engine: &str, version: &
 
 async fn parameters(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut concerns = Vec::new();
-    for (one, family) in of_kind(wanted, "db_cluster_parameter_group", "family") {
-        let parameters = one.properties.get("parameters").cloned().unwrap_or_default();
+    for (address, properties, family) in of_kind(wanted, "db_cluster_parameter_group", "family") {
+        let parameters = properties.get("parameters").cloned().unwrap_or_default();
         let parameters: BTreeMap<String, String> = serde_json::from_value(parameters).unwrap_or_default();
         match ask(|| rds::parameter_problems(cloud, family, &parameters)).await {
             Ok(problems) => concerns.extend(problems.into_iter().map(|problem| {
                 let hint = format!("change `aurora.parameters.{}`, or take it out", problem.name);
-                blocking(
-                    Some(one.address),
-                    format!("{}: {}", problem.name, problem.why),
-                    hint,
-                )
+                blocking(Some(address), format!("{}: {}", problem.name, problem.why), hint)
             })),
             Err(error) => concerns.push(unasked(cloud, "parameters of Aurora", error)),
         }
@@ -107,9 +99,8 @@ async fn parameters(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
 
 async fn cache(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let mut concerns = Vec::new();
-    for (one, version) in of_kind(wanted, "cache_replication_group", "engine_version") {
-        let engine = one
-            .properties
+    for (address, properties, version) in of_kind(wanted, "cache_replication_group", "engine_version") {
+        let engine = properties
             .get("engine")
             .and_then(|engine| engine.as_str())
             .unwrap_or_default();
@@ -119,7 +110,7 @@ async fn cache(cloud: &Region, wanted: &[Wanted<'_>]) -> Vec<Concern> {
                 let all: Vec<&str> = known.iter().map(String::as_str).collect();
                 let message = format!("ElastiCache has no {engine} {version} in {}", cloud.name());
                 let hint = format!("set `cache.engine_version` to one of {}", all.join(", "));
-                concerns.push(blocking(Some(one.address), message, hint));
+                concerns.push(blocking(Some(address), message, hint));
             }
             Err(error) => concerns.push(unasked(cloud, "versions of ElastiCache", error)),
         }

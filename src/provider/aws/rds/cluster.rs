@@ -10,7 +10,7 @@ use super::super::Region;
 use super::super::error::Call;
 use super::super::tags::{self, Named, Tags};
 use super::password::{self, MANAGED};
-use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
+use crate::provider::{FoundBy, Guard, ProviderError, Readiness, Resource};
 use crate::resource::{Change, Ref, Set};
 
 /// Tags that hold what RDS doesn't tell, or what deletion has to know.
@@ -127,6 +127,7 @@ impl Resource for DbCluster {
         "subnet_group",
         "global_cluster",
     ];
+    const GUARD: Option<Guard> = Some(super::GUARD);
     const STABLE_OUTPUTS: &'static [&'static str] = &["id", "arn", "endpoint", "reader_endpoint"];
     const FOUND_BY: FoundBy = FoundBy::Name;
     const DEADLINE: Duration = Duration::from_secs(40 * 60);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Region;
 use super::super::error::Call;
 use super::super::tags::{self, Named, Tags};
-use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
+use crate::provider::{FoundBy, Guard, ProviderError, Readiness, Resource};
 use crate::resource::{Change, Ref};
 
 /// An Aurora global database.
@@ -41,6 +41,7 @@ impl Named for GlobalCluster {
 impl Resource for GlobalCluster {
     const KIND: &'static str = "global_cluster";
     const REPLACE_ON: &'static [&'static str] = &["identifier", "cluster"];
+    const GUARD: Option<Guard> = Some(super::GUARD);
     const STABLE_OUTPUTS: &'static [&'static str] = &["id", "arn"];
     const FOUND_BY: FoundBy = FoundBy::Name;
     const DEADLINE: Duration = Duration::from_secs(30 * 60);

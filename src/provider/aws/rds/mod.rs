@@ -30,8 +30,14 @@ use aws_sdk_rds::types::{DbCluster as Found, Tag};
 use super::Region;
 use super::error::Call;
 use super::tags::{self, Tags};
-use crate::provider::ProviderError;
+use crate::provider::{Guard, ProviderError};
 use crate::resource::{Change, Ref, Set};
+
+/// Of clusters and of the global databases that join them.
+const GUARD: Guard = Guard {
+    property: "deletion_protection",
+    lifted_by: "vvbill apply PLAN --set aurora.deletion_protection=false --target aurora",
+};
 
 fn sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter()
