@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use vvbill::plan::{Mode, Options};
+use vvbill::plan::{Mode, Options, Verb};
 use vvbill::provider::aws::offerings;
 use vvbill::resource::Desired;
 
@@ -70,6 +70,28 @@ async fn ways_out_are_changed_in_place() {
     let outcome = rig.destroy().await;
     assert!(outcome.is_success(), "{}", failures(&outcome));
     assert!(rig.unexplained().is_empty(), "{:?}", rig.unexplained());
+}
+
+/// Protects: a gateway that is detached, by a crash between its two calls or by hand, is attached, not replaced.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detached_gateway_is_attached_again() {
+    let rig = Rig::start(json!({})).await;
+    let some = only(&desired("staging.yaml", &[]), &["internet_gateway"]);
+    rig.apply(&some).await;
+    let state = rig.state().await;
+    let mut records = state.resources.values();
+    let gateway = records
+        .find(|record| record.address.kind() == "internet_gateway")
+        .unwrap();
+    rig.fake.boto(&Rig::script("detach.py"), &[&gateway.id]);
+    let plan = rig.plan(&some, &Options::default()).await;
+    let changes: Vec<(Verb, &str)> = plan
+        .changes()
+        .map(|action| (action.verb, action.changes[0].path.as_str()))
+        .collect();
+    assert_eq!(changes, [(Verb::Update, "/attached")]);
+    rig.apply(&some).await;
+    rig.assert_settled(&some).await;
 }
 
 /// Protects: load balancers, groups and interfaces that Kubernetes made go before the subnets do; its volumes
