@@ -150,14 +150,14 @@ impl Layout<'_> {
             };
             self.rule(place, rule, "aurora", "aurora.port");
         }
-        self.from_cluster(place, "database", ports, "aurora", "aurora.port");
+        self.let_cluster_in(place, "database", ports, "aurora", "aurora.port");
     }
 
     fn cache_group(&mut self, place: &Place<'_>) {
         let Some(cache) = &self.spec.cache else { return };
         let ports = one(cache.port);
         self.group(place, "cache", "nodes of the cache", "cache");
-        self.from_cluster(place, "cache", ports, "cache", "cache.port");
+        self.let_cluster_in(place, "cache", ports, "cache", "cache.port");
     }
 
     fn endpoints_group(&mut self, place: &Place<'_>) {
@@ -175,7 +175,7 @@ impl Layout<'_> {
         self.rule(place, rule, "network", "network.endpoints");
     }
 
-    fn from_cluster(&mut self, place: &Place<'_>, to: &str, ports: Ports, section: &str, origin: &str) {
+    fn let_cluster_in(&mut self, place: &Place<'_>, to: &str, ports: Ports, section: &str, origin: &str) {
         if !place.has_cluster() {
             return;
         }
