@@ -1,7 +1,8 @@
-"""Gives it another name: detached it can't be while public addresses are in use."""
+"""Gives it another owner by tag: EC2 refuses to detach it while addresses are mapped."""
 
 import sys
 
 import boto3
 
-boto3.client("ec2").create_tags(Resources=[sys.argv[1]], Tags=[{"Key": "Name", "Value": "somebody else"}])
+ec2 = boto3.client("ec2")
+ec2.create_tags(Resources=[sys.argv[1]], Tags=[{"Key": "Owner", "Value": "somebody-else"}])

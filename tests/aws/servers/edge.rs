@@ -122,28 +122,6 @@ async fn a_record_of_somebody_else_is_not_taken() {
     assert!(why.contains("exists already and answers something else"), "{why}");
 }
 
-/// Protects: the load balancer's own guard is answered with the command that lifts it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_protected_load_balancer_says_how_it_is_lifted() {
-    let rig = Rig::start(json!({})).await;
-    let all = only(
-        &desired("production.yaml", &["edge.create_zone=true"]),
-        &["load_balancer"],
-    );
-    rig.apply(&all).await;
-    let outcome = rig.destroy().await;
-    let hints: Vec<&str> = outcome
-        .failed
-        .iter()
-        .filter_map(|failed| failed.hint.as_deref())
-        .collect();
-    assert!(
-        hints.iter().any(|hint| hint
-            .contains("--set load_balancer.deletion_protection=false --target load_balancer")),
-        "{hints:?}"
-    );
-}
-
 /// Protects: one validation record for all regions; CloudFront answers for the names that lead to it.
 #[test]
 fn certificates_share_a_record_and_records_to_cloudfront_are_aliases() {
