@@ -1,11 +1,11 @@
 //! The way in: load balancers, certificates, DNS, CloudFront.
 
 use serde_json::json;
-use vvbill::plan::Options;
+use vvbill::plan::{Options, PlanError};
 use vvbill::resource::Desired;
 
 use super::production::UNPROTECTED;
-use super::rig::{Rig, desired, failures, only};
+use super::rig::{Rig, desired, everything, failures, only};
 
 const KINDS: [&str; 10] = [
     "certificate",
@@ -122,26 +122,31 @@ async fn a_record_of_somebody_else_is_not_taken() {
     assert!(why.contains("exists already and answers something else"), "{why}");
 }
 
-/// Protects: the load balancer's own guard is answered with the command that lifts it.
+/// Protects: the load balancer's own guard is answered with the command that lifts it, by the plan, and by the
+/// kind itself where somebody has put it up since.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_protected_load_balancer_says_how_it_is_lifted() {
+    let lifts = "vvbill apply PLAN --set load_balancer.deletion_protection=false --target load_balancer";
     let rig = Rig::start(json!({})).await;
     let all = only(
         &desired("production.yaml", &["edge.create_zone=true"]),
         &["load_balancer"],
     );
     rig.apply(&all).await;
-    let outcome = rig.destroy().await;
-    let hints: Vec<&str> = outcome
-        .failed
-        .iter()
-        .filter_map(|failed| failed.hint.as_deref())
-        .collect();
-    assert!(
-        hints.iter().any(|hint| hint
-            .contains("--set load_balancer.deletion_protection=false --target load_balancer")),
-        "{hints:?}"
-    );
+    let Err(PlanError::Guarded(guarded)) = rig.try_plan(&[], &everything()).await else {
+        panic!("the plan would delete them");
+    };
+    assert!(guarded.iter().all(|one| one.lifted_by == lifts), "{guarded:?}");
+
+    let state = rig.state().await;
+    let record = state
+        .resources
+        .values()
+        .find(|it| it.address.kind() == "load_balancer");
+    let (address, id) = record.map(|it| (&it.address, it.id.as_str())).unwrap();
+    let provider = rig.providers.of(address).unwrap();
+    let refused = provider.delete(address, id).await.unwrap_err();
+    assert!(refused.hint.is_some_and(|hint| hint.contains(lifts)));
 }
 
 /// Protects: one validation record for all regions; CloudFront answers for the names that lead to it.
