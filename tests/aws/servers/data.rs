@@ -134,7 +134,6 @@ async fn the_cache_changes_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_caches_token_rotates() {
     let rig = Rig::start(json!({})).await;
-    // Two variables that are there for every test, of a length that ElastiCache takes.
     let token = |name: &str| {
         let file = rig.folder.path().join(name);
         std::fs::write(&file, format!("{name}-0123456789abcdef")).unwrap();
@@ -167,7 +166,13 @@ async fn a_failover_between_regions_is_no_drift() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_region_comes_and_goes() {
     let rig = Rig::start(json!({ "modifying": { "rds:cluster": 1 } })).await;
-    let set = ["cache=null", "aurora.shards=1", "aurora.final_snapshot=false"];
+    let set = [
+        "cache=null",
+        "edge=null",
+        "load_balancer=null",
+        "aurora.shards=1",
+        "aurora.final_snapshot=false",
+    ];
     let one = ["regions.secondary=null", "network.secondary_cidr=null"];
     let one = data("production.yaml", &[&set[..], &one].concat());
     let two = data("production.yaml", &set);
@@ -178,6 +183,14 @@ async fn a_second_region_comes_and_goes() {
     assert_eq!(count(&plan, Verb::Replace, "db_cluster"), 0, "{:?}", verbs(&plan));
     rig.apply(&two).await;
     rig.assert_settled(&two).await;
+
+    let with_data = Options {
+        destroy_data: true,
+        ..Options::default()
+    };
+    let outcome = rig.run(&one, &with_data).await;
+    assert!(outcome.is_success(), "{}", failures(&outcome));
+    rig.assert_settled(&one).await;
 }
 
 /// Protects: a new minor version comes to the second region's reader before the writer.

@@ -64,6 +64,7 @@ impl DbCluster {
                         .set_manage_master_user_password(managed.then_some(false))
                 }
                 None if self.master_password.as_deref() == Some(MANAGED) => {
+                    refuse_in_global(found)?;
                     request.manage_master_user_password(true)
                 }
                 None => request,
@@ -190,6 +191,16 @@ impl DbCluster {
             "the version comes to the reader in {region} first, which is `{}`",
             reader.status().unwrap_or("no status")
         )))
+    }
+}
+
+/// RDS manages no password of a global database; this cluster may be about to leave its own.
+fn refuse_in_global(found: &Found) -> Result<(), ProviderError> {
+    match found.global_cluster_identifier() {
+        None => Ok(()),
+        Some(global) => Err(ProviderError::transient(format!(
+            "RDS can manage its password once it has left the global database `{global}`"
+        ))),
     }
 }
 

@@ -40,14 +40,25 @@ pub(super) async fn delete(cloud: &Region, id: &str) -> Result<(), ProviderError
     request.send().await.or_absent("rds:DeleteDBCluster").map(drop)
 }
 
-/// Ok once it is no member any more.
+/// Ok once it is no member any more. The one that writes can leave last only: after a failover the others
+/// leave before it, and stand alone.
 async fn leave(cloud: &Region, global: &str, arn: &str) -> Result<(), ProviderError> {
     let Some(found) = global_cluster::describe(cloud, global).await? else {
         return Ok(());
     };
-    let mut members = found.global_cluster_members().iter();
-    if !members.any(|member| member.db_cluster_arn() == Some(arn)) {
+    let members = found.global_cluster_members();
+    let Some(own) = members.iter().find(|member| member.db_cluster_arn() == Some(arn)) else {
         return Ok(());
+    };
+    let others = members.iter().filter_map(|member| member.db_cluster_arn());
+    let others: Vec<&str> = others.filter(|other| *other != arn).collect();
+    if own.is_writer() == Some(true) && !others.is_empty() {
+        for other in others {
+            global_cluster::detach(cloud, global, other).await?;
+        }
+        return Err(ProviderError::transient(format!(
+            "it writes, so the others leave the global database `{global}` first"
+        )));
     }
     global_cluster::detach(cloud, global, arn).await?;
     Err(ProviderError::transient(format!(

@@ -149,9 +149,10 @@ pub(super) async fn describe(cloud: &Region, id: &str) -> Result<Option<Found>, 
         .find(|global| global.global_cluster_identifier() == Some(id)))
 }
 
-/// Takes a cluster out of its global database; it stands alone then.
+/// Takes a cluster, by ARN, out of its global database; it stands alone then. Asked of its own region.
 pub(super) async fn detach(cloud: &Region, global: &str, cluster: &str) -> Result<(), ProviderError> {
-    let request = cloud.rds().remove_from_global_cluster();
+    let region = cluster.split(':').nth(3).unwrap_or_default();
+    let request = cloud.rds_in(region).remove_from_global_cluster();
     let request = request
         .global_cluster_identifier(global)
         .db_cluster_identifier(cluster);
