@@ -35,7 +35,10 @@ for one, other in (groups, reversed(groups)):
         ],
     )
 balancer = elbv2.create_load_balancer(
-    Name="k8s-billing", Subnets=[one["SubnetId"] for one in subnets[:2]], SecurityGroups=groups, Tags=controllers
+    Name="k8s-billing",
+    Subnets=[one["SubnetId"] for one in subnets if one["MapPublicIpOnLaunch"]],
+    SecurityGroups=groups,
+    Tags=controllers,
 )["LoadBalancers"][0]
 target_group = elbv2.create_target_group(
     Name="k8s-billing", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip", Tags=controllers

@@ -11,11 +11,15 @@ use crate::resource::{Address, Change};
 
 /// The version of Terraform's format that this follows.
 const FORMAT_VERSION: &str = "1.2";
+/// The Terraform that introduced that format: tools take a document without it for something else.
+const TERRAFORM_VERSION: &str = "1.5.0";
 
 /// The whole document. `errored` where the plan is incomplete.
 pub(crate) fn plan(plan: &Plan) -> Value {
     json!({
         "format_version": FORMAT_VERSION,
+        // What readers of Terraform's plans look for first.
+        "terraform_version": TERRAFORM_VERSION,
         "vvbill_version": plan.vvbill_version,
         "plan": { "name": plan.name, "target": plan.target, "lineage": plan.lineage, "serial": plan.serial },
         "planned_values": { "root_module": { "resources": planned_values(plan) } },

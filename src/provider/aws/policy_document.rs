@@ -104,7 +104,7 @@ fn principal(value: &Value) -> Value {
         return value.clone();
     };
     let of_kind = |(kind, names): (&String, &Value)| {
-        let names: Vec<Value> = items(names).iter().map(|name| root_user(name)).collect();
+        let names: Vec<Value> = items(names).iter().map(root_user).collect();
         (kind.clone(), list(&Value::Array(names)))
     };
     Value::Object(kinds.iter().map(of_kind).collect())

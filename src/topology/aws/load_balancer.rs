@@ -7,8 +7,8 @@ use crate::provider::aws::{
 };
 use crate::resource::Ref;
 use crate::spec::{
-    Ingest, LoadBalancer as Plan, LoadBalancerKind, LoadBalancerListener, LoadBalancerProtocol, Stickiness,
-    StickinessKind, TargetGroup as PlanGroup, TargetType, Tier,
+    Ingest, LoadBalancer as Plan, LoadBalancerKind, LoadBalancerListener, LoadBalancerProtocol, Port, Spec,
+    Stickiness, StickinessKind, TargetGroup as PlanGroup, TargetType, Tier,
 };
 
 const SECTION: &str = "load_balancer";
@@ -38,8 +38,7 @@ impl Layout<'_> {
         for (name, group) in &plan.target_groups {
             self.target_group(place, name, group)?;
         }
-        let ingest = self.spec.ingest.as_ref();
-        let ingest = ingest.filter(|_| !plan.target_groups.contains_key(INGEST));
+        let ingest = bundled(self.spec);
         if let Some(ingest) = ingest {
             self.ingest_group(place, plan, ingest);
         }
@@ -267,6 +266,23 @@ impl Place<'_> {
         }
         super::certificate::of_region(given, self.region, origin)
     }
+}
+
+/// The bundled service, unless the plan has a target group of its name and knows better.
+fn bundled(spec: &Spec) -> Option<&Ingest> {
+    let groups = &spec.load_balancer.as_ref()?.target_groups;
+    spec.ingest.as_ref().filter(|_| !groups.contains_key(INGEST))
+}
+
+/// Each port that takes connections, by the name of its listener.
+pub(super) fn open_ports(spec: &Spec) -> Vec<(&str, Port)> {
+    let Some(plan) = &spec.load_balancer else {
+        return Vec::new();
+    };
+    let listeners = plan.listeners.iter();
+    let listeners = listeners.map(|(name, listener)| (name.as_str(), listener.port));
+    let own = bundled(spec).filter(|_| plan.kind == LoadBalancerKind::Network);
+    listeners.chain(own.map(|ingest| (INGEST, ingest.port))).collect()
 }
 
 fn stickiness_of(group: &str, plan: Stickiness) -> Result<TargetStickiness, Error> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::load_balancer::open_ports;
 use super::{Error, Layout, Place};
 use crate::provider::aws::{Direction, Ports, SecurityGroup, SecurityGroupRule, Source};
 use crate::resource::{Desired, Ref};
@@ -77,12 +78,12 @@ impl Layout<'_> {
             true => place.cidr.to_string(),
             false => ANYWHERE.into(),
         };
-        for (name, listener) in &balancer.listeners {
+        for (name, port) in open_ports(self.spec) {
             let rule = Rule {
                 name: &format!("load-balancer-{name}"),
                 group: place.group("load-balancer"),
                 direction: Direction::Ingress,
-                ports: one(listener.port),
+                ports: one(port),
                 source: Source::Cidr(from.clone()),
             };
             self.rule(place, rule, "load_balancer", "load_balancer.listeners");

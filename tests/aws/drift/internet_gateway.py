@@ -1,9 +1,8 @@
-"""Detaches it from its VPC."""
+"""Gives it another owner by tag: EC2 refuses to detach it while addresses are mapped."""
 
 import sys
 
 import boto3
 
 ec2 = boto3.client("ec2")
-gateway = ec2.describe_internet_gateways(InternetGatewayIds=[sys.argv[1]])["InternetGateways"][0]
-ec2.detach_internet_gateway(InternetGatewayId=sys.argv[1], VpcId=gateway["Attachments"][0]["VpcId"])
+ec2.create_tags(Resources=[sys.argv[1]], Tags=[{"Key": "Owner", "Value": "somebody-else"}])

@@ -49,7 +49,7 @@ async fn the_network_variant_comes_and_goes() {
         "production.yaml",
         &[
             "load_balancer.type=network",
-            "load_balancer.listeners={tls: {port: 443, protocol: TLS, certificate: managed, target_group: billing-api-tg}}",
+            "load_balancer.listeners={https: null, http: null, tls: {port: 443, protocol: TLS, certificate: managed, target_group: billing-api-tg}}",
             "load_balancer.target_groups.billing-api-tg.protocol=TCP",
             "edge.records.api.policy=latency",
             "edge.cloudfront.origin_failover=false",
@@ -120,28 +120,6 @@ async fn a_record_of_somebody_else_is_not_taken() {
     let outcome = rig.run(&all, &Options::default()).await;
     let why = failures(&outcome);
     assert!(why.contains("exists already and answers something else"), "{why}");
-}
-
-/// Protects: the load balancer's own guard is answered with the command that lifts it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_protected_load_balancer_says_how_it_is_lifted() {
-    let rig = Rig::start(json!({})).await;
-    let all = only(
-        &desired("production.yaml", &["edge.create_zone=true"]),
-        &["load_balancer"],
-    );
-    rig.apply(&all).await;
-    let outcome = rig.destroy().await;
-    let hints: Vec<&str> = outcome
-        .failed
-        .iter()
-        .filter_map(|failed| failed.hint.as_deref())
-        .collect();
-    assert!(
-        hints.iter().any(|hint| hint
-            .contains("--set load_balancer.deletion_protection=false --target load_balancer")),
-        "{hints:?}"
-    );
 }
 
 /// Protects: one validation record for all regions; CloudFront answers for the names that lead to it.

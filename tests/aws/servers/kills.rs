@@ -29,7 +29,7 @@ fn killed_at_fifteen_points_it_converges() {
     let apply = [&["apply", &file, "--auto-approve", "--json"], settings.as_slice()].concat();
     let mut killed = 0;
     while killed < KILLS {
-        let lines = random.random_range(1..60usize);
+        let lines = random.random_range(1..25usize);
         let mut child = site
             .command(&apply)
             .stdout(Stdio::piped())

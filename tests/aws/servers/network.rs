@@ -77,7 +77,7 @@ async fn ways_out_are_changed_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_cluster_leaves_behind_is_swept_and_its_volumes_are_kept() {
     let rig = Rig::start(json!({})).await;
-    let all = desired("production.yaml", &["regions.secondary=null"]);
+    let all = desired("staging.yaml", &[]);
     let some = only(&all, &["cluster_network_leftovers", "cluster_volumes"]);
     rig.apply(&some).await;
     rig.assert_settled(&some).await;

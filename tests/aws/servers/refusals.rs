@@ -37,7 +37,7 @@ fn a_missing_permission() {
 /// Protects the words for a quota that doesn't suffice.
 #[test]
 fn a_quota() {
-    insta::assert_snapshot!(refused(&json!({ "quotas": { "L-0263D0A3": 2 } }), &[]));
+    insta::assert_snapshot!(refused(&json!({ "quotas": { "ec2:L-0263D0A3": 2 } }), &[]));
 }
 
 /// Protects the words for versions that AWS doesn't have.
@@ -47,9 +47,9 @@ fn an_unknown_version() {
     insta::assert_snapshot!(refused(&json!({}), &settings));
 }
 
-/// Protects the words for a region without the instance type.
+/// Protects the words for a region without the instance type: c9g is in Virginia, and not yet in Ireland.
 #[test]
 fn an_instance_type_that_a_region_lacks() {
-    let config = json!({ "instance_types": { "eu-west-1": ["m5.large"] } });
-    insta::assert_snapshot!(refused(&config, &[]));
+    let settings = ["eks.node_groups.app-nodes.instance_type=c9g.xlarge"];
+    insta::assert_snapshot!(refused(&json!({}), &settings));
 }

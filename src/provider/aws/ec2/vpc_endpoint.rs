@@ -183,17 +183,19 @@ fn state(endpoint: &Found) -> String {
 fn read(endpoint: &Found) -> VpcEndpoint {
     let known = |ids: &[String]| ids.iter().cloned().map(Ref::Known).collect();
     let groups = endpoint.groups().iter().filter_map(|group| group.group_id());
+    let kind = match endpoint.vpc_endpoint_type() {
+        Some(VpcEndpointType::Interface) => EndpointKind::Interface,
+        _ => EndpointKind::Gateway,
+    };
     VpcEndpoint {
         vpc: Ref::Known(endpoint.vpc_id().unwrap_or_default().into()),
         service: endpoint.service_name().unwrap_or_default().into(),
-        kind: match endpoint.vpc_endpoint_type() {
-            Some(VpcEndpointType::Interface) => EndpointKind::Interface,
-            _ => EndpointKind::Gateway,
-        },
+        kind,
         route_tables: known(endpoint.route_table_ids()),
         subnets: known(endpoint.subnet_ids()),
         security_groups: groups.map(|id| Ref::Known(id.into())).collect(),
-        private_dns: endpoint.private_dns_enabled().unwrap_or_default(),
+        // A route needs no name.
+        private_dns: kind == EndpointKind::Interface && endpoint.private_dns_enabled().unwrap_or_default(),
         tags: super::read_tags(endpoint.tags()),
     }
 }

@@ -93,29 +93,19 @@ impl Resource for DnsRecord {
 
     async fn create(&self, cloud: &Region, _token: &str) -> Result<String, ProviderError> {
         let id = self.id();
-        let error = match self.write(cloud, ChangeAction::Create).await {
-            Ok(()) => return Ok(id),
-            Err(error) => error,
-        };
-        if error.message.contains("other RRSets exist") {
-            // One of another policy has the name, perhaps only until this run has deleted it.
-            return Err(ProviderError::transient(error.message));
-        }
-        if !error.message.contains("already exists") {
-            return Err(error);
-        }
         match Self::observe(cloud, &id).await? {
-            Some((found, _)) if self.answers_like(&found) => {
-                self.write(cloud, ChangeAction::Upsert).await?;
-                Ok(id)
-            }
-            Some(_) => Err(ProviderError::refused(format!(
+            Some((found, _)) if !self.answers_like(&found) => Err(ProviderError::refused(format!(
                 "the record {id} exists already and answers something else"
             ))
             .with_hint("`vvbill import PLAN ADDRESS ID` takes it up, and the next apply changes it")),
-            None => Err(ProviderError::transient(format!(
-                "the record {id} exists already, but can't be seen yet"
-            ))),
+            _ => match self.write(cloud).await {
+                Ok(()) => Ok(id),
+                // One of another policy has the name, perhaps only until this run has deleted it.
+                Err(error) if error.message.contains("other RRSets exist") => {
+                    Err(ProviderError::transient(error.message))
+                }
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -124,7 +114,7 @@ impl Resource for DnsRecord {
     }
 
     async fn update(&self, cloud: &Region, _id: &str, _changes: &[Change]) -> Result<(), ProviderError> {
-        self.write(cloud, ChangeAction::Upsert).await
+        self.write(cloud).await
     }
 
     async fn delete(cloud: &Region, id: &str) -> Result<(), ProviderError> {
@@ -161,9 +151,9 @@ impl DnsRecord {
         values(self) == values(other) && alias(self) == alias(other) && self.failover == other.failover
     }
 
-    async fn write(&self, cloud: &Region, action: ChangeAction) -> Result<(), ProviderError> {
+    async fn write(&self, cloud: &Region) -> Result<(), ProviderError> {
         let set = self.sdk().map_err(super::incomplete)?;
-        change(cloud, text(&self.zone), action, set).await
+        change(cloud, text(&self.zone), ChangeAction::Upsert, set).await
     }
 
     fn sdk(&self) -> Result<ResourceRecordSet, super::BuildError> {

@@ -139,7 +139,9 @@ impl Resource for S3Bucket {
         Ok(Readiness::seen(exists(cloud, id).await?))
     }
 
+    /// Tags once more: the creation that put them on may have ended between its two calls.
     async fn configure(&self, cloud: &Region, id: &str) -> Result<(), ProviderError> {
+        settings::write_tags(self, cloud, id).await?;
         settings::write_versioning(self, cloud, id).await?;
         settings::write_encryption(self, cloud, id).await?;
         settings::write_ownership(self, cloud, id).await?;

@@ -108,15 +108,6 @@ def delete(call):
     return call.moto()
 
 
-@operation("elbv2", "DeleteTargetGroup")
-def delete_target_group(call):
-    arn = call.params["TargetGroupArn"]
-    told = call.try_aws("elbv2", "DescribeTargetGroups", TargetGroupArns=[arn])
-    if told and told["TargetGroups"] and told["TargetGroups"][0].get("LoadBalancerArns"):
-        raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
-    return call.moto()
-
-
 @operation("elbv2", "CreateListener")
 def create_listener(call):
     params = call.params
