@@ -7,7 +7,7 @@ mod members;
 mod password;
 mod proxies;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Error, Layout, Place, global};
 use crate::provider::aws::{DbCluster, DbClusterParameterGroup, DbSubnetGroup, GlobalCluster};
@@ -181,13 +181,10 @@ fn parameters(aurora: &Aurora) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Those of them that a reboot brings.
-fn static_parameters(aurora: &Aurora) -> BTreeSet<String> {
-    parameters(aurora)
-        .into_iter()
-        .filter(|(name, _)| facts::STATIC_PARAMETERS.contains(&name.as_str()))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect()
+/// Those that a reboot brings, set or not: taking one back takes a reboot, too.
+fn static_parameters(aurora: &Aurora) -> BTreeMap<String, Option<String>> {
+    let chosen = |name: &&str| ((*name).to_owned(), aurora.parameters.get(*name).cloned());
+    facts::STATIC_PARAMETERS.iter().map(chosen).collect()
 }
 
 fn family(aurora: &Aurora) -> Result<String, Error> {

@@ -1,6 +1,6 @@
 //! A member of a shard: the machine that reads, and writes where it is the one that does.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_rds::types::{DbInstance as Found, PendingModifiedValues};
@@ -12,7 +12,6 @@ use super::super::tags::{self, Named, Tags};
 use super::parameters;
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
 use crate::resource::{Change, Ref};
-use crate::spec::rules::facts::aurora::STATIC_PARAMETERS;
 
 /// An instance of an Aurora cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,8 +44,9 @@ pub struct DbInstance {
     pub promotion_tier: i32,
     /// Takes minor versions in the maintenance window.
     pub auto_minor_version_upgrade: bool,
-    /// What is set of the cluster's parameters that a reboot brings, as `name=value`.
-    pub static_parameters: BTreeSet<String>,
+    /// The cluster's parameters that a reboot brings; null: the engine's default. More are found than asked
+    /// for, as those that are brought at once are found with them.
+    pub static_parameters: BTreeMap<String, Option<String>>,
     /// Such a parameter waits for a reboot: wanted false.
     pub reboot_pending: bool,
     /// Its tags.
@@ -198,22 +198,18 @@ pub(super) async fn describe(cloud: &Region, id: &str) -> Result<Option<Found>, 
     Ok(answer.and_then(|found| found.db_instances.unwrap_or_default().pop()))
 }
 
-/// The static ones that are set, and whether this member has yet to restart for one.
+/// What is set for its cluster, and whether this member has yet to restart for one.
 async fn in_effect(
     cloud: &Region,
     cluster: &str,
     id: &str,
-) -> Result<(BTreeSet<String>, bool), ProviderError> {
+) -> Result<(BTreeMap<String, Option<String>>, bool), ProviderError> {
     let Some(cluster) = super::describe(cloud, cluster).await? else {
-        return Ok((BTreeSet::new(), false));
+        return Ok((BTreeMap::new(), false));
     };
     let group = cluster.db_cluster_parameter_group().unwrap_or_default();
     let set = parameters::set_ones(cloud, group).await?.unwrap_or_default();
-    let set = set
-        .into_iter()
-        .filter(|(name, _)| STATIC_PARAMETERS.contains(&name.as_str()))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let set = set.into_iter().map(|(name, value)| (name, Some(value))).collect();
     let mut members = cluster.db_cluster_members().iter();
     let pending = members.any(|member| {
         member.db_instance_identifier() == Some(id)
@@ -257,7 +253,7 @@ fn role_on_its_way(error: ProviderError) -> ProviderError {
 fn read(
     id: &str,
     found: Found,
-    static_parameters: BTreeSet<String>,
+    static_parameters: BTreeMap<String, Option<String>>,
     reboot_pending: bool,
 ) -> (DbInstance, Outputs) {
     let instance = DbInstance {

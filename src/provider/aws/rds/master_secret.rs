@@ -74,7 +74,7 @@ impl Named for DbMasterSecret {
 impl Resource for DbMasterSecret {
     const KIND: &'static str = "db_master_secret";
     const REPLACE_ON: &'static [&'static str] = &["name", "username"];
-    const STABLE_OUTPUTS: &'static [&'static str] = &["arn"];
+    const STABLE_OUTPUTS: &'static [&'static str] = &["arn", "replica_arn"];
     const FOUND_BY: FoundBy = FoundBy::Name;
     type Cloud = Region;
     type Outputs = Outputs;

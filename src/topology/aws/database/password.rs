@@ -66,6 +66,13 @@ impl Layout<'_> {
         }
     }
 
+    /// The secret that clients log in with. Where it is this plan's it stays the same, whatever changes about
+    /// the cluster.
+    pub(super) fn login(&self, aurora: &Aurora, place: &Place<'_>, shard: &Shard) -> Ref<String> {
+        let told = || place.output("db_cluster", &shard.name, "secret_arn");
+        self.password(aurora, place, shard).secret.unwrap_or_else(told)
+    }
+
     fn has_own_secret(&self, aurora: &Aurora) -> bool {
         match aurora.master_password {
             SecretReference::Managed => self.spans_regions(),

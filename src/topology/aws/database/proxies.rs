@@ -16,7 +16,7 @@ impl Layout<'_> {
         let address = place.address("db_proxy", &shard.name);
         let proxy = DbProxy {
             name: shard.identifier.clone(),
-            secret: place.output("db_cluster", &shard.name, "secret_arn"),
+            secret: self.login(aurora, place, shard),
             role: role("rds-proxy"),
             subnets: place.subnets("private").into_iter().collect(),
             security_groups: [place.output("security_group", "database", "id")]

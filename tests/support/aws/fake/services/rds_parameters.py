@@ -129,7 +129,8 @@ def reset_group(call):
     for name in names:
         if name not in PARAMETERS:
             raise refused(f"Could not find parameter with name: {name}")
-        if group["_values"].pop(name, None) is not None:
+        # Of a whole group as of one parameter, those that are dynamic are back at once.
+        if group["_values"].pop(name, None) is not None and PARAMETERS[name][1] == "static":
             mark_pending(call, group, kind)
     return {kind[1]: group[kind[1]]}
 
