@@ -223,7 +223,11 @@ impl Layout<'_> {
         let groups = plan.flat_map(|plan| &plan.target_groups);
         for (group, workload) in groups.filter_map(|(name, group)| Some((name, group.workload.as_ref()?))) {
             let routes = self.spec.workloads.get(workload).map(|it| it.routes.as_slice());
-            let paths: Vec<String> = routes.unwrap_or_default().iter().flat_map(patterns).collect();
+            let paths: Vec<String> = routes
+                .unwrap_or_default()
+                .iter()
+                .flat_map(|route| patterns(route))
+                .collect();
             for (index, paths) in paths.chunks(PATHS_A_RULE).enumerate() {
                 let name = match index {
                     0 => format!("{listener}-{group}"),
@@ -304,10 +308,10 @@ fn stickiness_of(group: &str, plan: Stickiness) -> Result<TargetStickiness, Erro
 }
 
 /// A route takes in what lies below it.
-fn patterns(route: &String) -> Vec<String> {
+fn patterns(route: &str) -> Vec<String> {
     match route.contains(['*', '?']) {
-        true => vec![route.clone()],
-        false => vec![route.clone(), format!("{}/*", route.trim_end_matches('/'))],
+        true => vec![route.to_owned()],
+        false => vec![route.to_owned(), format!("{}/*", route.trim_end_matches('/'))],
     }
 }
 

@@ -92,15 +92,15 @@ async fn a_secret_has_a_version_for_each_source() {
     let from_file = secret(Some(&format!("file:{}", file.path().display())), 7);
     rig.apply(&[secret(None, 7)]).await;
     let generated = version(&rig).await;
-    rig.apply(&[from_file.clone()]).await;
-    rig.assert_settled(&[from_file.clone()]).await;
+    rig.apply(std::slice::from_ref(&from_file)).await;
+    rig.assert_settled(std::slice::from_ref(&from_file)).await;
     let given = version(&rig).await;
     assert_ne!(generated, given);
     rig.apply(&[secret(None, 7)]).await;
     assert!(![generated, given].contains(&version(&rig).await));
     let gone = rig.destroy().await;
     assert!(gone.is_success(), "{}", failures(&gone));
-    rig.apply(&[from_file.clone()]).await;
+    rig.apply(std::slice::from_ref(&from_file)).await;
     rig.assert_settled(&[from_file]).await;
 }
 
