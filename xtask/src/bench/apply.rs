@@ -76,7 +76,8 @@ fn against_critical_path(options: &Options, python: &Path) -> Result<()> {
     let arguments = ["--auto-approve", "--json", "--set", "edge.create_zone=true"];
     let mut apply = vvbill(&fake, &folder, "apply", &plan, &arguments)?;
     let wall = timed(apply.stdout(output))?;
-    let state = command::read(&mut fake.vvbill(
+    let state = command::read(&mut vvbill(
+        &fake,
         &folder,
         "state",
         Path::new("pull"),
