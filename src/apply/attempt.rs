@@ -14,7 +14,7 @@ pub struct Pauses {
     pub first: Duration,
     /// The longest.
     pub longest: Duration,
-    /// Between the first looks whether something is ready; see [`Pauses::after`].
+    /// Between the first looks whether something is ready; grows with the wait, up to a hundred times that.
     pub look: Duration,
 }
 
