@@ -48,7 +48,19 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(workspace());
+    forget_this_package(&mut command);
     command
+}
+
+/// Takes away what `cargo run` tells this program of its own package: build scripts that ask for it would take
+/// it for a change, and everything that needs them be compiled anew.
+pub(crate) fn forget_this_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
 }
 
 /// The workspace's root folder.

@@ -25,6 +25,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let fake = Fake::start(&python::moto()?, &json!({}))?;
     let (program, arguments) = options.command.split_first().ok_or("name a command")?;
     let mut command = Command::new(program);
+    command::forget_this_package(&mut command);
     command::run(fake.reached_by(command.args(arguments)))
 }
 
