@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::LoadError;
 use super::pace::Pace;
@@ -111,6 +112,11 @@ impl<'a> Connection<'a> {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(REQUEST_TIMEOUT))
+            .tls_config(
+                TlsConfig::builder()
+                    .root_certs(RootCerts::PlatformVerifier)
+                    .build(),
+            )
             .no_delay(true)
             .build();
         Self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::audit::decimal;
 use super::ledger::Ledger;
@@ -105,7 +106,12 @@ fn ask(endpoints: &Endpoints, workload: &Workload, account: u64) -> Result<Answe
     let key = endpoints.api_key.as_deref().map(secret::read).transpose()?;
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(TIMEOUT));
+        .timeout_global(Some(TIMEOUT))
+        .tls_config(
+            TlsConfig::builder()
+                .root_certs(RootCerts::PlatformVerifier)
+                .build(),
+        );
     let agent = config.build().new_agent();
     let mut last = None;
     for _ in 0..ASKED_TIMES {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::Machine;
 use super::platform::{Platform, failed};
@@ -76,6 +77,11 @@ pub fn ensure(version: &str, folder: &Path, repository: &str) -> Result<PathBuf,
     fs::create_dir_all(&libraries).map_err(|why| failed("make", &libraries, &why))?;
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(120)))
+        .tls_config(
+            TlsConfig::builder()
+                .root_certs(RootCerts::PlatformVerifier)
+                .build(),
+        )
         .build()
         .into();
     let queue = Mutex::new(jars.iter());
