@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("resource", &[]),
     ("endpoints", &[]),
+    ("templates", &[]),
     ("spec", &[]),
-    ("provider", &["resource", "endpoints"]),
+    ("provider", &["resource", "endpoints", "templates"]),
     (
         "topology",
-        &["spec", "resource", "endpoints", "provider", "state"],
+        &["spec", "resource", "endpoints", "provider", "state", "templates"],
     ),
+    ("render", &["spec", "resource", "topology", "state", "templates"]),
     ("state", &["resource"]),
     ("plan", &["resource", "provider", "state"]),
     ("apply", &["resource", "provider", "state", "plan"]),
@@ -22,7 +24,15 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without IO, clocks, threads or async.
-const PURE: &[&str] = &["resource.rs", "endpoints.rs", "spec/", "topology/", "plan/"];
+const PURE: &[&str] = &[
+    "resource.rs",
+    "endpoints.rs",
+    "templates.rs",
+    "spec/",
+    "topology/",
+    "render/",
+    "plan/",
+];
 const IMPURE_WORDS: &[&str] = &[
     "std::fs",
     "TcpStream",

@@ -25,6 +25,7 @@ mod output;
 mod plan;
 mod plan_file;
 mod preflight;
+mod render;
 mod report;
 mod saved;
 mod schema;
@@ -185,6 +186,7 @@ enum Command {
     Validate(validate::Arguments),
     Schema(schema::Arguments),
     Explain(explain::Arguments),
+    Render(render::Arguments),
     Plan(plan::Arguments),
     Show(show::Arguments),
     Apply(apply::Arguments),
@@ -219,6 +221,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Validate(arguments) => validate::run(&arguments, report),
         Command::Schema(arguments) => schema::run(&arguments, report),
         Command::Explain(arguments) => explain::run(&arguments, report),
+        Command::Render(arguments) => render::run(&arguments, report),
         Command::Plan(arguments) => wait(plan::run(arguments, targets, report)),
         Command::Show(arguments) => show::run(&arguments, report),
         Command::Apply(arguments) => wait(apply::run(arguments, targets, report)),

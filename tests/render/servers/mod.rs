@@ -1,0 +1,4 @@
+//! What starts the real programs.
+
+mod prometheus;
+mod redis;

@@ -1,0 +1,1 @@
+//! promtool judges rules and their tests.

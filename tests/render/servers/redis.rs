@@ -1,0 +1,1 @@
+//! redis-server and redis-sentinel start from the rendered files.
