@@ -5,6 +5,7 @@ mod certificate;
 mod cluster;
 mod database;
 mod edge;
+mod endpoints;
 mod keys;
 mod load_balancer;
 mod monitoring;
@@ -16,12 +17,12 @@ mod storage;
 
 use serde::Serialize;
 
+pub(super) use endpoints::endpoints;
+
 use super::{Error, erase};
-use crate::endpoints::Endpoints;
 use crate::provider::aws::{ADDRESS_TAG, GLOBAL, NAME, PLAN_TAG, Tags};
 use crate::resource::{Address, Desired, Ref};
 use crate::spec::{Cidr, Network, Spec, Tier};
-use crate::state::State;
 
 pub(super) fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
     let mut layout = Layout::new(spec);
@@ -179,8 +180,4 @@ impl<'a> Layout<'a> {
             .push(erase(address.clone(), resource, section, origin));
         self.desired.last_mut().expect("just added")
     }
-}
-
-pub(super) fn endpoints(_spec: &Spec, _state: &State) -> Endpoints {
-    Endpoints::default()
 }

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use vvbill::plan::PlanError;
+use vvbill::topology;
 
-use super::rig::{Rig, desired, everything, failures};
+use super::rig::{Rig, desired, everything, failures, spec};
 
 /// The zone is the plan's own here: nobody else has made one in this AWS.
 pub const OWN_ZONE: &str = "edge.create_zone=true";
@@ -23,6 +24,13 @@ async fn it_applies_is_settled_and_goes() {
     let all = desired("production.yaml", &[OWN_ZONE]);
     rig.apply(&all).await;
     rig.assert_settled(&all).await;
+    let offered = topology::endpoints(&spec("production.yaml", &[OWN_ZONE]), &rig.state().await);
+    assert_eq!(offered.api, ["https://api.billing.example.com"]);
+    let hosts: Vec<&String> = offered.shards.iter().flat_map(|shard| &shard.hosts).collect();
+    assert!(
+        hosts.len() == 3 && hosts.iter().all(|host| host.contains(".proxy-")),
+        "{hosts:?}"
+    );
 
     let before = rig.fake.inventory().len();
     let refused = rig.try_plan(&[], &everything()).await;
