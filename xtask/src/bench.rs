@@ -2,6 +2,7 @@
 
 mod apply;
 mod engine;
+mod render;
 
 use std::path::Path;
 
@@ -16,12 +17,15 @@ pub(crate) enum Subject {
     Engine(engine::Options),
     /// The production plan on a fake AWS against its critical path, or nineteen resources beside Ansible
     Apply(apply::Options),
+    /// All formats of the production plan
+    Render(render::Options),
 }
 
 pub(crate) fn run(subject: &Subject) -> Result<()> {
     match subject {
         Subject::Engine(options) => engine::run(options),
         Subject::Apply(options) => apply::run(options),
+        Subject::Render(options) => render::run(options),
     }
 }
 
