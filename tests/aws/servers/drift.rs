@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use vvbill::apply;
 use vvbill::plan::{Mode, Options};
-use vvbill::provider::aws::KINDS;
 use vvbill::resource::Address;
 
-use super::production::UNPROTECTED;
-use super::rig::{Rig, dependencies_first, desired};
+use super::every_kind::every_kind;
+use super::rig::{Rig, dependencies_first};
 
 /// Kinds of which nothing can be changed behind our back, and why.
 const NOTHING_TO_CHANGE: &[(&str, &str)] = &[
@@ -22,7 +21,7 @@ const NOTHING_TO_CHANGE: &[(&str, &str)] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_shows_what_was_changed_and_repairs_it() {
     let rig = Rig::start(json!({})).await;
-    let all = desired("production.yaml", &UNPROTECTED);
+    let all = every_kind();
     rig.apply(&all).await;
     let state = rig.state().await;
     let mut changed: BTreeMap<String, Address> = BTreeMap::new();
@@ -64,26 +63,11 @@ async fn every_kind_shows_what_was_changed_and_repairs_it() {
     rig.assert_settled(&all).await;
 }
 
-/// Protects the test above from kinds that it never meets.
-#[test]
-fn every_kind_is_in_the_production_plan() {
-    let all = desired("production.yaml", &UNPROTECTED);
-    let met: BTreeSet<&str> = all.iter().map(|desired| desired.address.kind()).collect();
-    let elsewhere = ["eks_access_entry", "flow_log", "iam_policy", "vpc_endpoint"];
-    for kind in KINDS {
-        let name = kind.facts().name;
-        assert!(
-            met.contains(name) || elsewhere.contains(&name),
-            "{name} is in no test"
-        );
-    }
-}
-
 /// Protects: every kind is taken up by its id into an empty state, and then nothing differs.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_is_imported_by_its_id() {
     let mut rig = Rig::start(json!({})).await;
-    let all = desired("production.yaml", &UNPROTECTED);
+    let all = every_kind();
     rig.apply(&all).await;
     let known = rig.state().await;
     rig.forget();

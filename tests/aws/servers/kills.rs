@@ -1,10 +1,11 @@
 //! SIGKILL to the program at seeded points of the production plan.
 
-use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::time::Duration;
 
 use rand::RngExt;
-use serde_json::{Value, json};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
 
 use super::binary::{Site, plan, text};
 use super::fake::Fake;
@@ -27,36 +28,9 @@ fn killed_at_fifteen_points_it_converges() {
     let mut settings = vec!["--set", "state.lease=300ms", "--lock-timeout", "30s"];
     UNPROTECTED.iter().for_each(|set| settings.extend(["--set", set]));
     let apply = [&["apply", &file, "--auto-approve", "--json"], settings.as_slice()].concat();
-    let mut killed = 0;
-    while killed < KILLS {
-        let lines = random.random_range(1..25usize);
-        let mut child = site
-            .command(&apply)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut seen = 0;
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            seen += usize::from(
-                event["type"]
-                    .as_str()
-                    .is_some_and(|kind| kind.starts_with("apply_")),
-            );
-            if seen >= lines {
-                break;
-            }
-        }
-        if seen < lines {
-            child.wait().unwrap();
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        killed += 1;
+    for _ in 0..KILLS {
+        kill_amid_calls(&site, &fake, &apply, &mut random);
     }
-    assert!(killed >= KILLS, "only {killed} kills before it was done");
     let done = site.run(&apply);
     assert!(
         done.status.success(),
@@ -86,4 +60,26 @@ fn killed_at_fifteen_points_it_converges() {
     );
     let left = unexplained(&fake, &text(&gone.stderr));
     assert!(left.is_empty(), "made twice or orphaned:\n{}", left.join("\n"));
+}
+
+/// AWS falls silent after some writes, with what it was asked last done or not done; then the program is killed.
+fn kill_amid_calls(site: &Site, fake: &Fake, apply: &[&str], random: &mut ChaCha8Rng) {
+    let silence = json!({ "after_writes": random.random_range(0..16), "done": random.random_bool(0.5) });
+    fake.configure(&json!({ "silence": null }));
+    fake.configure(&json!({ "silence": silence }));
+    let mut child = site
+        .command(apply)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while fake.stats()["silent"] == 0 {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it was done before {silence}: {ended:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(random.random_range(0..100)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fake.configure(&json!({ "silence": null }));
 }

@@ -15,8 +15,8 @@ use vvbill::resource::{Address, Desired};
 use vvbill::state::store::{Blob, Expect, Fence, Object, Version};
 use vvbill::state::{Entry, Store, StoreError, journal};
 
-use super::production::UNPROTECTED;
-use super::rig::{Rig, dependencies_first, desired, failures, needed_by, quick};
+use super::every_kind::every_kind;
+use super::rig::{Rig, dependencies_first, failures, needed_by, quick};
 
 /// Where the process ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +39,7 @@ const POINTS: [Point; 4] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_is_taken_up_wherever_the_process_ends() {
     let rig = Rig::start(json!({})).await;
-    let all = desired("production.yaml", &UNPROTECTED);
+    let all = every_kind();
     let mut met = BTreeSet::new();
     for first in first_of_each_kind(&all) {
         for point in POINTS {

@@ -7,6 +7,7 @@ mod cluster;
 mod data;
 mod drift;
 mod edge;
+mod every_kind;
 mod fake;
 mod faults;
 mod kills;

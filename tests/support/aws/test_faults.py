@@ -50,6 +50,19 @@ class Faults(FakeAws):
             self.assertEqual(len(ec2.describe_vpcs()["Vpcs"]), made, kind)
         self.assertEqual(self.control("stats")["faults"]["apply_then_drop"], 1)
 
+    def test_silence(self):
+        ec2, sdk = self.aws("ec2"), self.aws("ec2", as_sdk=True)
+        self.control("config", {"timeout_at_most_s": 0.2})
+        for done, made in ((False, 1), (True, 3)):
+            self.control("config", {"silence": None})
+            self.control("config", {"silence": {"after_writes": 1, "done": done}})
+            sdk.create_vpc(CidrBlock="10.0.0.0/16")
+            for call in (lambda: sdk.create_vpc(CidrBlock="10.1.0.0/16"), sdk.describe_vpcs):
+                with self.assertRaises((ConnectionClosedError, HTTPClientError)):
+                    call()
+            self.assertEqual(len(ec2.describe_vpcs()["Vpcs"]), made, done)
+            self.assertEqual(self.control("stats")["silent"], 2)
+
     def test_seed(self):
         def fates():
             self.control("config", {"faults": None})

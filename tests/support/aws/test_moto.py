@@ -95,6 +95,22 @@ class Edge(FakeAws):
         self.refused("PreconditionFailed", front.delete_distribution, **name, IfMatch=made["ETag"])
         front.delete_distribution(**name, IfMatch=changed["ETag"])
 
+    def test_one_policy_a_name(self):
+        route53 = self.aws("route53")
+        zone = route53.create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
+
+        def change(action, **more):
+            record = {"Name": "api.example.com", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}], **more}
+            batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+            route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+        change("UPSERT")
+        failover = {"SetIdentifier": "first", "Failover": "PRIMARY"}
+        self.refused("InvalidChangeBatch", change, action="UPSERT", **failover)
+        change("DELETE")
+        change("UPSERT", **failover)
+        self.refused("InvalidChangeBatch", change, action="UPSERT")
+
     def test_objects(self):
         s3, sdk = self.aws("s3"), self.aws("s3", as_sdk=True)
         s3.create_bucket(Bucket="bucket")

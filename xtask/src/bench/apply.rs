@@ -117,7 +117,9 @@ fn against_ansible(options: &Options, python: &Path) -> Result<()> {
             .arg("--inventory")
             .arg("localhost,")
             .arg(sources.join("ansible.yaml"));
-        command.env("ANSIBLE_LOCALHOST_WARNING", "false");
+        command
+            .env("ANSIBLE_LOCALHOST_WARNING", "false")
+            .env("ANSIBLE_PYTHON_INTERPRETER", playbook.with_file_name("python"));
         rival.push(timed(
             fake.reached_by(command.current_dir(&folder))
                 .stdout(Stdio::null()),

@@ -101,7 +101,7 @@ impl Resource for DnsRecord {
             _ => match self.write(cloud).await {
                 Ok(()) => Ok(id),
                 // One of another policy has the name, perhaps only until this run has deleted it.
-                Err(error) if error.message.contains("other RRSets exist") => {
+                Err(error) if error.message.contains("with the same name and type") => {
                     Err(ProviderError::transient(error.message))
                 }
                 Err(error) => Err(error),

@@ -41,6 +41,7 @@ def stats(world):
         "faults": dict(sorted(world.faults.items())),
         "measured": world.measured,
         "held": len(world.held),
+        "silent": world.silent,
     }
 
 

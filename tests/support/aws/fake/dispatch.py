@@ -56,13 +56,16 @@ class Fake:
 
     def stages(self, request, service, region, operation, protocol, parse, is_bypass):
         world = self.world
-        fault = None
+        fault = silence = None
         if not is_bypass:
             with world.lock:
                 world.operations[f"{service}.{operation}"] += 1
                 self.refuse_caller(service, operation, protocol)
                 fault = faults.draw(world, service, operation)
+                silence = self.falls_silent(operation)
             self.break_before(fault, service, protocol)
+        if silence and not silence.get("done"):
+            self.stay_silent(silence)
         try:
             params = parse() or {}
             validation.check(service, models.operation_model(service, operation).input_shape, params)
@@ -76,6 +79,8 @@ class Fake:
             if service == "s3" and not is_bypass and (error := faults.draw_s3(world, operation, request.headers)):
                 raise error
             response = self.carry_out(call)
+        if silence:
+            self.stay_silent(silence)
         if fault == "apply_then_drop":
             raise Hangup
         return response
@@ -88,6 +93,23 @@ class Fake:
         for action in (f"{service}:{operation}", f"{name}:{operation}"):
             if any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in config["deny"]):
                 raise errors.denied(service, protocol, action)
+
+    def falls_silent(self, operation):
+        """The configured silence where it has begun: after so many writes, nothing is answered."""
+        silence = self.world.config["silence"]
+        if not silence:
+            return None
+        self.world.writes += not is_read(operation)
+        if self.world.writes <= silence["after_writes"]:
+            return None
+        self.world.silent += 1
+        return silence
+
+    def stay_silent(self, silence):
+        until = time.monotonic() + self.world.config["timeout_at_most_s"]
+        while self.world.config["silence"] == silence and time.monotonic() < until:
+            time.sleep(0.02)
+        raise Hangup
 
     def break_before(self, fault, service, protocol):
         if fault in ("throttle", "error500", "error503"):

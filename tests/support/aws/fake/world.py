@@ -30,6 +30,7 @@ DEFAULTS = {
     "s3": {},
     "quotas": {},
     "timeout_at_most_s": 30.0,
+    "silence": {},
 }
 
 
@@ -54,6 +55,8 @@ class World:
         self.operations = Counter()
         self.faults = Counter()
         self.fault_attempts = Counter()
+        self.writes = 0
+        self.silent = 0
         self.measured = []
         self.measuring = {}
 
@@ -70,6 +73,8 @@ class World:
                 self.config[key] = value
         if "faults" in changes:
             self.fault_attempts.clear()
+        if "silence" in changes:
+            self.writes = self.silent = 0
 
     def next_number(self):
         return next(self.sequence)

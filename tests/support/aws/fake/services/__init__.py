@@ -28,5 +28,6 @@ from . import (  # noqa: F401
     rds_proxies,
     rds_snapshots,
     rds_subnets,
+    records,
     repeats,
 )
