@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from . import bridge, inventory
+from . import bridge, inventory, tokens
 from .errors import AwsError
 from .registry import Call
 from .wire import Response
@@ -19,6 +19,8 @@ def answer(fake, request):
             return as_json(fake.world.config)
         if action == ("GET", "config"):
             return as_json(fake.world.config)
+        if action == ("POST", "tokenreview"):
+            return as_json(tokens.review(fake.world, json.loads(request.body)))
         if action == ("GET", "stats"):
             return as_json(stats(fake.world))
         if action == ("POST", "reset"):

@@ -31,6 +31,7 @@ DEFAULTS = {
     "quotas": {},
     "timeout_at_most_s": 30.0,
     "silence": {},
+    "eks_api": {},
 }
 
 

@@ -110,14 +110,16 @@ def new_cluster(call, name, version, vpc):
     given, token = call.params["resourcesVpcConfig"], common.hex_id(call, 32).upper()
     access = {"authenticationMode": "CONFIG_MAP", "bootstrapClusterCreatorAdminPermissions": True}
     cluster = common.copied(call, ("roleArn", "encryptionConfig", "computeConfig", "storageConfig", "zonalShiftConfig"))
+    api = call.world.config["eks_api"]
+    authority = api.get("certificate_authority", f"certificate of {name}")
     network = {"serviceIpv4Cidr": "10.100.0.0/16", "ipFamily": "ipv4", "elasticLoadBalancing": {"enabled": False}}
     return cluster | {
         "name": name,
         "arn": call.arn(f"cluster/{name}"),
         "version": version,
         "createdAt": common.now(),
-        "endpoint": f"https://{token}.gr7.{call.region}.eks.amazonaws.com",
-        "certificateAuthority": {"data": base64.b64encode(f"certificate of {name}".encode()).decode()},
+        "endpoint": api.get("url", f"https://{token}.gr7.{call.region}.eks.amazonaws.com"),
+        "certificateAuthority": {"data": base64.b64encode(authority.encode()).decode()},
         "identity": {"oidc": {"issuer": f"https://oidc.eks.{call.region}.amazonaws.com/id/{token}"}},
         "platformVersion": "eks.1",
         "health": {"issues": []},
