@@ -21,6 +21,8 @@ use crate::spec::Target;
 use crate::templates::{TemplateError, Templates, sources};
 use crate::topology;
 
+pub use self::kinds::left_out;
+
 static TEMPLATES: Templates = Templates::new(sources![
     "terraform/cache_parameter_group.tf",
     "terraform/cache_replication_group.tf",

@@ -1,5 +1,7 @@
 //! Values as expressions of HCL, Terraform's language.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use tera::{Kwargs, State};
 
@@ -51,8 +53,10 @@ pub(crate) fn write(value: &Value) -> String {
             Some(expression) => expression.into(),
             None if entries.is_empty() => "{}".into(),
             None => {
-                let lines = entries
-                    .iter()
+                // Templates' maps have no order.
+                let sorted: BTreeMap<&String, &Value> = entries.iter().collect();
+                let lines = sorted
+                    .into_iter()
                     .map(|(name, value)| format!("{} = {}\n", key(name), write(value)));
                 format!("{{\n{}}}", lines.collect::<String>())
             }

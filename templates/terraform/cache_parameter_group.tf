@@ -3,13 +3,13 @@ resource "aws_elasticache_parameter_group" "{{ name }}" {
   name = {{ p.name | hcl }}
   family = {{ p.family | hcl }}
   description = {{ p.description | hcl }}
-{% for parameter in parameters %}
+{%- for parameter in parameters %}
 
   parameter {
     name = {{ parameter.name | hcl }}
     value = {{ parameter.value | hcl }}
   }
-{% endfor %}
+{%- endfor %}
   tags = {{ tags | hcl }}
 
   depends_on = {{ depends_on | hcl }}

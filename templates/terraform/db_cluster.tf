@@ -1,4 +1,4 @@
-{% if password == "secret" %}
+{%- if password == "secret" %}
 # Read while Terraform runs, kept nowhere.
 ephemeral "aws_secretsmanager_secret_version" "{{ name }}" {
   provider = {{ provider }}
@@ -6,7 +6,7 @@ ephemeral "aws_secretsmanager_secret_version" "{{ name }}" {
   version_id = {{ p.master_secret_version | hcl }}
 }
 
-{% endif %}
+{%- endif %}
 resource "aws_rds_cluster" "{{ name }}" {
   provider = {{ provider }}
   cluster_identifier = {{ p.identifier | hcl }}
@@ -15,20 +15,20 @@ resource "aws_rds_cluster" "{{ name }}" {
   global_cluster_identifier = {{ p.global_cluster | hcl }}
   database_name = {{ p.database_name | hcl }}
   master_username = {{ p.master_username | hcl }}
-{% if password == "managed" %}
+{%- if password == "managed" %}
   manage_master_user_password = true
-{% elif password == "secret" %}
+{%- elif password == "secret" %}
   master_password_wo = jsondecode(ephemeral.aws_secretsmanager_secret_version.{{ name }}.secret_string)["password"]
   # Raise it to hand over another password.
   master_password_wo_version = 1
-{% endif %}
+{%- endif %}
   port = {{ p.port | hcl }}
   db_subnet_group_name = {{ p.subnet_group | hcl }}
   vpc_security_group_ids = {{ p.security_groups | hcl }}
   db_cluster_parameter_group_name = {{ p.parameter_group | hcl }}
-{% if p.storage_type != "aurora" %}
+{%- if p.storage_type != "aurora" %}
   storage_type = {{ p.storage_type | hcl }}
-{% endif %}
+{%- endif %}
   storage_encrypted = {{ p.storage_encrypted | hcl }}
   kms_key_id = {{ p.kms_key | hcl }}
   backup_retention_period = {{ p.backup_retention_days | hcl }}
@@ -42,12 +42,12 @@ resource "aws_rds_cluster" "{{ name }}" {
   performance_insights_kms_key_id = {{ p.performance_insights_key | hcl }}
   performance_insights_retention_period = {{ p.performance_insights_days | hcl }}
   deletion_protection = {{ p.deletion_protection | hcl }}
-{% if p.final_snapshot %}
+{%- if p.final_snapshot %}
   skip_final_snapshot = false
   final_snapshot_identifier = "{{ p.identifier }}-final"
-{% else %}
+{%- else %}
   skip_final_snapshot = true
-{% endif %}
+{%- endif %}
   apply_immediately = true
   tags = {{ tags | hcl }}
 

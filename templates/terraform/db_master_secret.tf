@@ -1,24 +1,32 @@
-{% if not variable %}
+{%- if not variable %}
 # Made up while Terraform runs, kept in the secret only.
 ephemeral "aws_secretsmanager_random_password" "{{ name }}" {
   provider = {{ provider }}
   password_length = 64
   exclude_punctuation = true
 }
-{% endif %}
+{%- endif %}
 
 resource "aws_secretsmanager_secret" "{{ name }}" {
   provider = {{ provider }}
   name = {{ p.name | hcl }}
   description = {{ p.description | hcl }}
+{%- if p.kms_key or imported %}
   kms_key_id = {{ p.kms_key | hcl }}
-{% if p.replica %}
+{%- else %}
+  kms_key_id = {{ key | hcl }}
+{%- endif %}
+{%- if p.replica %}
 
   replica {
     region = {{ p.replica.region | hcl }}
+{%- if p.replica.kms_key or imported %}
     kms_key_id = {{ p.replica.kms_key | hcl }}
+{%- else %}
+    kms_key_id = {{ replica_key | hcl }}
+{%- endif %}
   }
-{% endif %}
+{%- endif %}
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
 }
@@ -32,11 +40,11 @@ resource "aws_secretsmanager_secret_version" "{{ name }}" {
   })
   # Raise it to hand over another value.
   secret_string_wo_version = 1
-{% if imported %}
+{%- if imported %}
 
   # It stands, and its value stays.
   lifecycle {
     ignore_changes = [secret_string_wo_version]
   }
-{% endif %}
+{%- endif %}
 }

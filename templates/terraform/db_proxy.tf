@@ -1,10 +1,10 @@
-{% if secret_name %}
+{%- if secret_name %}
 data "aws_secretsmanager_secret" "{{ name }}" {
   provider = {{ provider }}
   name = {{ secret_name | hcl }}
 }
 
-{% endif %}
+{%- endif %}
 resource "aws_db_proxy" "{{ name }}" {
   provider = {{ provider }}
   name = {{ p.name | hcl }}

@@ -1,3 +1,10 @@
+{%- if not imported %}
+data "aws_cloudfront_response_headers_policy" "{{ name }}" {
+  provider = {{ provider }}
+  name = "Managed-SecurityHeadersPolicy"
+}
+{%- endif %}
+
 resource "aws_cloudfront_distribution" "{{ name }}" {
   provider = {{ provider }}
   comment = {{ p.comment | hcl }}
@@ -5,7 +12,7 @@ resource "aws_cloudfront_distribution" "{{ name }}" {
   aliases = {{ p.aliases | hcl }}
   price_class = {{ p.price_class | hcl }}
   http_version = "http2"
-{% for origin in p.origins %}
+{%- for origin in p.origins %}
 
   origin {
     origin_id = {{ origin.id | hcl }}
@@ -18,8 +25,8 @@ resource "aws_cloudfront_distribution" "{{ name }}" {
       origin_ssl_protocols = ["TLSv1.2"]
     }
   }
-{% endfor %}
-{% if p.failover %}
+{%- endfor %}
+{%- if p.failover %}
 
   origin_group {
     origin_id = "failover"
@@ -27,14 +34,14 @@ resource "aws_cloudfront_distribution" "{{ name }}" {
     failover_criteria {
       status_codes = [500, 502, 503, 504]
     }
-{% for origin in p.failover %}
+{%- for origin in p.failover %}
 
     member {
       origin_id = {{ origin | hcl }}
     }
-{% endfor %}
+{%- endfor %}
   }
-{% endif %}
+{%- endif %}
 
   default_cache_behavior {
     target_origin_id = {{ p.default.target | hcl }}
@@ -43,8 +50,11 @@ resource "aws_cloudfront_distribution" "{{ name }}" {
     viewer_protocol_policy = {{ p.default.viewer_protocol | hcl }}
     cache_policy_id = {{ p.default.cache_policy | hcl }}
     origin_request_policy_id = {{ p.default.origin_request_policy | hcl }}
+{%- if not imported %}
+    response_headers_policy_id = data.aws_cloudfront_response_headers_policy.{{ name }}.id
+{%- endif %}
   }
-{% for behaviour in p.behaviours %}
+{%- for behaviour in p.behaviours %}
 
   ordered_cache_behavior {
     path_pattern = {{ behaviour.path | hcl }}
@@ -54,8 +64,11 @@ resource "aws_cloudfront_distribution" "{{ name }}" {
     viewer_protocol_policy = {{ behaviour.viewer_protocol | hcl }}
     cache_policy_id = {{ behaviour.cache_policy | hcl }}
     origin_request_policy_id = {{ behaviour.origin_request_policy | hcl }}
+{%- if not imported %}
+    response_headers_policy_id = data.aws_cloudfront_response_headers_policy.{{ name }}.id
+{%- endif %}
   }
-{% endfor %}
+{%- endfor %}
 
   restrictions {
     geo_restriction {
@@ -64,13 +77,13 @@ resource "aws_cloudfront_distribution" "{{ name }}" {
   }
 
   viewer_certificate {
-{% if p.certificate %}
+{%- if p.certificate %}
     acm_certificate_arn = {{ p.certificate | hcl }}
     ssl_support_method = "sni-only"
     minimum_protocol_version = "TLSv1.2_2021"
-{% else %}
+{%- else %}
     cloudfront_default_certificate = true
-{% endif %}
+{%- endif %}
   }
 
   tags = {{ tags | hcl }}

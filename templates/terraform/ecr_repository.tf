@@ -4,8 +4,15 @@ resource "aws_ecr_repository" "{{ name }}" {
   image_tag_mutability = {% if p.immutable_tags %}"IMMUTABLE"{% else %}"MUTABLE"{% endif %}
 
   encryption_configuration {
-    encryption_type = {% if p.kms_key %}"KMS"{% else %}"AES256"{% endif %}
+{%- if p.kms_key %}
+    encryption_type = "KMS"
     kms_key = {{ p.kms_key | hcl }}
+{%- elif key and not imported %}
+    encryption_type = "KMS"
+    kms_key = {{ key | hcl }}
+{%- else %}
+    encryption_type = "AES256"
+{%- endif %}
   }
 
   image_scanning_configuration {
@@ -15,10 +22,10 @@ resource "aws_ecr_repository" "{{ name }}" {
 {% include "terraform/end.tf" %}
 }
 
-{% if p.lifecycle_policy %}
+{%- if p.lifecycle_policy %}
 resource "aws_ecr_lifecycle_policy" "{{ name }}" {
   provider = {{ provider }}
   repository = aws_ecr_repository.{{ name }}.name
   policy = jsonencode({{ p.lifecycle_policy | hcl }})
 }
-{% endif %}
+{%- endif %}

@@ -5,17 +5,17 @@ resource "aws_eks_addon" "{{ name }}" {
   addon_version = {{ p.version | hcl }}
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
-{% if p.configuration %}
+{%- if p.configuration %}
   configuration_values = jsonencode({{ p.configuration | hcl }})
-{% endif %}
-{% for role in roles %}
+{%- endif %}
+{%- for role in roles %}
 
   pod_identity_association {
     service_account = {{ role.account | hcl }}
     role_arn = {{ role.role | hcl }}
   }
 
-{% endfor %}
+{%- endfor %}
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
 }

@@ -18,7 +18,7 @@ resource "aws_eks_cluster" "{{ name }}" {
     endpoint_private_access = {{ p.endpoint.private | hcl }}
     public_access_cidrs = {{ p.endpoint.public_cidrs | hcl }}
   }
-{% if p.encryption_key %}
+{%- if p.encryption_key %}
 
   encryption_config {
     resources = ["secrets"]
@@ -27,13 +27,13 @@ resource "aws_eks_cluster" "{{ name }}" {
       key_arn = {{ p.encryption_key | hcl }}
     }
   }
-{% endif %}
-{% if p.support_type %}
+{%- endif %}
+{%- if p.support_type %}
 
   upgrade_policy {
     support_type = {{ p.support_type | hcl }}
   }
-{% endif %}
+{%- endif %}
   tags = {{ tags | hcl }}
 
   depends_on = {{ depends_on | hcl }}

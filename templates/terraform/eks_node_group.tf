@@ -8,9 +8,9 @@ resource "aws_eks_node_group" "{{ name }}" {
   ami_type = {{ p.ami_type | hcl }}
   capacity_type = {{ p.capacity_type | hcl }}
   instance_types = {{ p.instance_types | hcl }}
-{% if p.labels %}
+{%- if p.labels %}
   labels = {{ p.labels | hcl }}
-{% endif %}
+{%- endif %}
 
   scaling_config {
     min_size = {{ p.scaling.min | hcl }}
@@ -21,29 +21,29 @@ resource "aws_eks_node_group" "{{ name }}" {
   update_config {
     max_unavailable = {{ p.max_unavailable | hcl }}
   }
-{% if p.launch_template %}
+{%- if p.launch_template %}
 
   launch_template {
     id = {{ p.launch_template | hcl }}
     version = {{ p.launch_template_version | hcl }}
   }
-{% endif %}
-{% for taint in p.taints %}
+{%- endif %}
+{%- for taint in p.taints %}
 
   taint {
     key = {{ taint.key | hcl }}
     value = {{ taint.value | hcl }}
     effect = {{ taint.effect | hcl }}
   }
-{% endfor %}
+{%- endfor %}
   tags = {{ tags | hcl }}
 
   depends_on = {{ depends_on | hcl }}
-{% if p.scaling.initial %}
+{%- if p.scaling.initial %}
 
   # The number of nodes is the autoscaler's.
   lifecycle {
     ignore_changes = [scaling_config[0].desired_size]
   }
-{% endif %}
+{%- endif %}
 }

@@ -6,9 +6,9 @@ resource "aws_route53_health_check" "{{ name }}" {
   resource_path = {{ p.path | hcl }}
   request_interval = {{ p.interval_seconds | hcl }}
   failure_threshold = {{ p.failure_threshold | hcl }}
-{% if p.protocol == "HTTPS" %}
+{%- if p.protocol == "HTTPS" %}
   enable_sni = true
-{% endif %}
+{%- endif %}
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
 }

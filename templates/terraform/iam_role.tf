@@ -8,7 +8,7 @@ resource "aws_iam_role" "{{ name }}" {
 {% include "terraform/end.tf" %}
 }
 
-{% if p.managed_policies %}
+{%- if p.managed_policies %}
 resource "aws_iam_role_policy_attachment" "{{ name }}" {
   provider = {{ provider }}
   for_each = toset({{ p.managed_policies | hcl }})
@@ -16,8 +16,8 @@ resource "aws_iam_role_policy_attachment" "{{ name }}" {
   policy_arn = each.value
 }
 
-{% endif %}
-{% for policy in inline_policies %}
+{%- endif %}
+{%- for policy in inline_policies %}
 resource "aws_iam_role_policy" "{{ policy.label }}" {
   provider = {{ provider }}
   name = {{ policy.name | hcl }}
@@ -25,4 +25,4 @@ resource "aws_iam_role_policy" "{{ policy.label }}" {
   policy = jsonencode({{ policy.document | hcl }})
 }
 
-{% endfor %}
+{%- endfor %}

@@ -20,10 +20,10 @@ resource "aws_launch_template" "{{ name }}" {
     http_tokens = {{ p.metadata_tokens | hcl }}
     http_put_response_hop_limit = {{ p.metadata_hop_limit | hcl }}
   }
-{% if p.user_data %}
+{%- if p.user_data %}
 
   user_data = base64encode({{ p.user_data | heredoc }})
-{% endif %}
+{%- endif %}
 
   tag_specifications {
     resource_type = "instance"

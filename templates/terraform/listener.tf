@@ -8,23 +8,23 @@ resource "aws_lb_listener" "{{ name }}" {
 
   default_action {
     type = {{ p.default.type | hcl }}
-{% if p.default.type == "forward" %}
+{%- if p.default.type == "forward" %}
     target_group_arn = {{ p.default.target_group | hcl }}
-{% elif p.default.type == "redirect" %}
+{%- elif p.default.type == "redirect" %}
 
     redirect {
       protocol = "HTTPS"
       port = "{{ p.default.port }}"
       status_code = "HTTP_301"
     }
-{% else %}
+{%- else %}
 
     fixed_response {
       content_type = "text/plain"
       status_code = "{{ p.default.status }}"
       message_body = {{ p.default.body | hcl }}
     }
-{% endif %}
+{%- endif %}
   }
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}

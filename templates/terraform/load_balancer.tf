@@ -10,13 +10,13 @@ resource "aws_lb" "{{ name }}" {
   enable_cross_zone_load_balancing = {{ p.cross_zone | hcl }}
   idle_timeout = {{ p.idle_timeout_seconds | hcl }}
   drop_invalid_header_fields = {{ p.drop_invalid_headers | hcl }}
-{% if p.access_logs %}
+{%- if p.access_logs %}
 
   access_logs {
     bucket = {{ p.access_logs | hcl }}
     enabled = true
   }
-{% endif %}
+{%- endif %}
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
 }

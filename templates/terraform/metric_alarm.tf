@@ -12,17 +12,17 @@ resource "aws_cloudwatch_metric_alarm" "{{ name }}" {
   threshold = {{ p.threshold | hcl }}
   treat_missing_data = {{ p.missing_data | hcl }}
   actions_enabled = {{ p.actions_enabled | hcl }}
-{% if p.alarm_actions %}
+{%- if p.alarm_actions %}
   alarm_actions = {{ p.alarm_actions | hcl }}
-{% endif %}
-{% if p.ok_actions %}
+{%- endif %}
+{%- if p.ok_actions %}
   ok_actions = {{ p.ok_actions | hcl }}
-{% endif %}
+{%- endif %}
 
   dimensions = {
-{% for dimension in p.dimensions %}
+{%- for dimension in p.dimensions %}
     {{ dimension.name }} = {{ dimension.value | hcl }}
-{% endfor %}
+{%- endfor %}
   }
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}

@@ -12,7 +12,7 @@ provider "aws" {
     tags = local.tags
   }
 }
-{% for region in regions %}
+{%- for region in regions %}
 
 provider "aws" {
   alias = {{ region.alias | hcl }}
@@ -22,4 +22,4 @@ provider "aws" {
     tags = local.tags
   }
 }
-{% endfor %}
+{%- endfor %}

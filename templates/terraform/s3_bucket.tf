@@ -36,7 +36,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "{{ name }}" {
   }
 }
 
-{% if p.versioning %}
+{%- if p.versioning %}
 resource "aws_s3_bucket_versioning" "{{ name }}" {
   provider = {{ provider }}
   bucket = aws_s3_bucket.{{ name }}.id
@@ -46,8 +46,8 @@ resource "aws_s3_bucket_versioning" "{{ name }}" {
   }
 }
 
-{% endif %}
-{% if p.expiration_days %}
+{%- endif %}
+{%- if p.expiration_days %}
 resource "aws_s3_bucket_lifecycle_configuration" "{{ name }}" {
   provider = {{ provider }}
   bucket = aws_s3_bucket.{{ name }}.id
@@ -74,8 +74,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "{{ name }}" {
   }
 }
 
-{% endif %}
-{% if p.policy %}
+{%- endif %}
+{%- if p.policy %}
 resource "aws_s3_bucket_policy" "{{ name }}" {
   provider = {{ provider }}
   bucket = aws_s3_bucket.{{ name }}.id
@@ -83,4 +83,14 @@ resource "aws_s3_bucket_policy" "{{ name }}" {
 
   depends_on = [aws_s3_bucket_public_access_block.{{ name }}]
 }
-{% endif %}
+{%- endif %}
+
+{%- if not imported %}
+
+# Costs nothing until a rule asks for its events.
+resource "aws_s3_bucket_notification" "{{ name }}" {
+  provider = {{ provider }}
+  bucket = aws_s3_bucket.{{ name }}.id
+  eventbridge = true
+}
+{%- endif %}

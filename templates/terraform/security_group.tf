@@ -7,7 +7,7 @@ resource "aws_security_group" "{{ name }}" {
 {% include "terraform/end.tf" %}
 }
 
-{% if p.default_egress %}
+{%- if p.default_egress %}
 resource "aws_vpc_security_group_egress_rule" "{{ name }}_default" {
   provider = {{ provider }}
   security_group_id = aws_security_group.{{ name }}.id
@@ -15,4 +15,4 @@ resource "aws_vpc_security_group_egress_rule" "{{ name }}_default" {
   ip_protocol = "-1"
   cidr_ipv4 = "0.0.0.0/0"
 }
-{% endif %}
+{%- endif %}

@@ -17,14 +17,14 @@ resource "aws_lb_target_group" "{{ name }}" {
     healthy_threshold = {{ p.health_check.healthy_threshold | hcl }}
     unhealthy_threshold = {{ p.health_check.unhealthy_threshold | hcl }}
   }
-{% if p.stickiness %}
+{%- if p.stickiness %}
 
   stickiness {
     enabled = true
     type = {{ p.stickiness.type | hcl }}
     cookie_duration = {{ p.stickiness.cookie_seconds | hcl }}
   }
-{% endif %}
+{%- endif %}
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
 }

@@ -1,4 +1,4 @@
-{% for variable in variables %}
+{%- for variable in variables %}
 variable "{{ variable.name }}" {
   description = {{ variable.description | hcl }}
   type = string
@@ -6,4 +6,4 @@ variable "{{ variable.name }}" {
   ephemeral = true
 }
 
-{% endfor %}
+{%- endfor %}

@@ -6,3 +6,12 @@ resource "aws_vpc" "{{ name }}" {
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
 }
+
+{%- if not imported %}
+
+# Nothing is in it: whatever forgets to name a group can talk to nobody.
+resource "aws_default_security_group" "{{ name }}" {
+  provider = {{ provider }}
+  vpc_id = aws_vpc.{{ name }}.id
+}
+{%- endif %}

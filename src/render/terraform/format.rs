@@ -1,7 +1,7 @@
 //! HCL as `terraform fmt` writes it: two spaces a level, and the `=` of neighbouring lines below one another.
 //!
 //! Templates say what stands in the module, not how it is indented. A line `NAME = null` says as much as none and
-//! is dropped; so are empty lines beyond one.
+//! is dropped; so are empty lines beyond one. One stands between blocks.
 
 /// A line, without its indentation.
 struct Line<'a> {
@@ -80,6 +80,18 @@ fn lines(text: &str) -> Vec<Line<'_>> {
             .is_none_or(|last| !last.verbatim && (last.text.is_empty() || brackets(last.text) > 0));
         if text.is_empty() && after_opening {
             continue;
+        }
+        if !text.is_empty()
+            && lines
+                .last()
+                .is_some_and(|last| last.text == "}" && last.level == 0)
+        {
+            lines.push(Line {
+                text: "",
+                level: 0,
+                assigns: None,
+                verbatim: false,
+            });
         }
         lines.push(Line {
             text,

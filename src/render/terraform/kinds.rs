@@ -13,7 +13,7 @@ pub(super) struct Kind {
 }
 
 /// Kinds that Terraform does without, each with the reason.
-pub(super) const LEFT_OUT: &[(&str, &str)] = &[
+const LEFT_OUT: &[(&str, &str)] = &[
     (
         "cluster_network_leftovers",
         "sweeps, when the cluster goes, what its controllers made outside of any plan; `kubectl delete` before \
@@ -246,6 +246,15 @@ const SECRET: &[(&str, &str)] = &[("arn", "arn"), ("name", "name")];
 /// The kind of that name, unless it is left out.
 pub(super) fn of(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.kind == name)
+}
+
+/// Why Terraform does without the kind of that name; `None` for those that it has.
+pub fn left_out(name: &str) -> Option<&'static str> {
+    let reasons = LEFT_OUT.iter();
+    reasons
+        .filter(|(kind, _)| *kind == name)
+        .map(|(_, why)| *why)
+        .next()
 }
 
 /// The file that a resource of this kind and of this section of the plan goes to.

@@ -11,6 +11,9 @@ use crate::templates::hcl::{self, expression};
 /// The region part of addresses of what belongs to no region.
 const GLOBAL: &str = "global";
 
+/// Keys of a region, the most lasting one first.
+const KEYS: [&str; 3] = ["database", "cache", "eks"];
+
 /// Everything that the plan asks for, as others in the module refer to it.
 pub(super) struct Module<'a> {
     /// The region of the provider that blocks have unless they name another.
@@ -132,6 +135,15 @@ impl<'a> Module<'a> {
             |(name, value): &(&String, &Value)| self.tags.get(name.as_str()).copied() == value.as_str();
         let own = tags.iter().filter(|tag| !brought(tag));
         own.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The key that encrypts, in a new module, what the plan has no key of its own for: the region's first.
+    pub(super) fn key(&self, region: &str) -> Option<Value> {
+        let keys = KEYS
+            .iter()
+            .map(|name| Address::new("aws", region, "kms_key", name));
+        let key = keys.into_iter().find(|key| self.desired.contains_key(key))?;
+        self.output(&key, "arn", "").map(expression)
     }
 
     /// What must be there first and isn't referred to: as the plan says, and what belongs to it.

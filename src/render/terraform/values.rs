@@ -29,6 +29,8 @@ pub(super) fn values(module: &Module<'_>, resource: &Desired) -> Map<String, Val
             Some(depends_on).filter(|it| !it.is_empty()).into(),
         ),
         ("protect".into(), resource.protect.into()),
+        ("region".into(), address.region().into()),
+        ("key".into(), module.key(address.region()).into()),
     ]);
     values.extend(own(module, resource));
     values
@@ -65,7 +67,15 @@ fn own(module: &Module<'_>, resource: &Desired) -> Map<String, Value> {
         "db_proxy" => {
             json!({ "secret_name": property("secret").as_str().filter(|it| !it.starts_with("arn:")) })
         }
-        "secret" | "db_master_secret" => secrets::values(resource),
+        "secret" | "db_master_secret" => {
+            let mut values = secrets::values(resource);
+            let copy = resource
+                .properties
+                .pointer("/replica/region")
+                .and_then(Value::as_str);
+            values["replica_key"] = copy.and_then(|region| module.key(region)).into();
+            values
+        }
         "s3_bucket" => {
             let mut properties = resolved(&resource.properties);
             fill_in(&mut properties["policy"], &name(&resource.address));
