@@ -24,7 +24,7 @@ struct Known {
 fn terraform_has_nothing_to_format() {
     for name in PLANS {
         let folder = folder(name, &[Format::Terraform]);
-        let output = Command::new("terraform")
+        let output = Command::new(terraform())
             .args(["fmt", "-check", "-diff", "-recursive"])
             .arg(folder.path())
             .env("CHECKPOINT_DISABLE", "1")
@@ -101,11 +101,26 @@ fn failed(folder: &Path) -> BTreeMap<String, Vec<String>> {
     failed
 }
 
+/// On PATH, else where `cargo xtask setup` puts it.
+fn terraform() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("terraform"));
+    let cached = cache().join("terraform/terraform");
+    on_path
+        .chain([cached.clone()])
+        .find(|file| file.is_file())
+        .unwrap_or(cached)
+}
+
 /// In the environment that `cargo xtask setup` makes.
 fn checkov() -> PathBuf {
+    cache().join("checkov/bin/checkov")
+}
+
+fn cache() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
         || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"),
         PathBuf::from,
     );
-    cache.join("vvbill/checkov/bin/checkov")
+    cache.join("vvbill")
 }
