@@ -34,7 +34,7 @@ fn lines(files: &[File]) -> impl Iterator<Item = &str> {
 /// `aws_vpc.main`, `data.aws_route53_zone.main`, `var.db_password` of each block.
 fn declared(files: &[File]) -> Vec<String> {
     let block = |line: &str| {
-        let (word, names) = line.strip_suffix(" {")?.split_once(' ')?;
+        let (word, names) = line.trim_end_matches('}').strip_suffix(" {")?.split_once(' ')?;
         let (_, prefix) = BLOCKS.iter().find(|(introduces, _)| *introduces == word)?;
         Some(format!(
             "{prefix}{}",

@@ -26,8 +26,8 @@ pub(super) fn variables(desired: &[Desired]) -> BTreeMap<String, String> {
         .iter()
         .filter(|it| matches!(it.address.kind(), "secret" | "db_master_secret"));
     let variables = secrets.filter_map(|secret| {
-        let description = secret.properties["description"].as_str().unwrap_or_default();
-        Some((variable(secret)?, description.to_owned()))
+        let source = secret.properties["source"].as_str()?;
+        Some((variable(secret)?, format!("What the plan has from {source}")))
     });
     variables.collect()
 }
