@@ -2,6 +2,8 @@
 //!
 //! Pure. A family of templates is one [`Templates`] in the module that fills it; nothing else parses one.
 
+pub(crate) mod hcl;
+
 use std::sync::OnceLock;
 
 use serde::Serialize;
@@ -60,6 +62,8 @@ impl Templates {
         let mut tera = Tera::default();
         tera.autoescape_on(Vec::<String>::new());
         tera.register_filter("json", json);
+        tera.register_filter("hcl", hcl::hcl);
+        tera.register_filter("heredoc", hcl::heredoc);
         tera.add_raw_templates(self.sources.iter().copied())
             .map_err(|why| why.to_string())?;
         Ok(tera)

@@ -14,6 +14,7 @@ mod redis;
 mod sysctl;
 mod terraform;
 
+pub use self::terraform::left_out as left_out_of_terraform;
 use crate::spec::{Diagnostic, FieldPath, Severity, Spec};
 use crate::state::State;
 use crate::templates::TemplateError;

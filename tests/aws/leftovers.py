@@ -36,7 +36,11 @@ for one, other in (groups, reversed(groups)):
     )
 balancer = elbv2.create_load_balancer(
     Name="k8s-billing",
-    Subnets=[one["SubnetId"] for one in subnets if one["MapPublicIpOnLaunch"]],
+    Subnets=[
+        one["SubnetId"]
+        for one in subnets
+        if any(tag["Key"] == "kubernetes.io/role/elb" for tag in one["Tags"])
+    ],
     SecurityGroups=groups,
     Tags=controllers,
 )["LoadBalancers"][0]

@@ -14,6 +14,7 @@ mod lint;
 mod packages;
 mod python;
 mod setup;
+mod terraform;
 mod test;
 
 use std::process::ExitCode;

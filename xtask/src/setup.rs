@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::packages::{NEEDS, Need, PYTHON_NEEDS};
-use crate::{Result, command, python};
+use crate::{Result, command, python, terraform};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -22,6 +22,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     install(NEEDS)?;
     install(PYTHON_NEEDS)?;
     python::for_tests()?;
+    terraform::for_tests()?;
     let arguments = [
         "build",
         "--package",

@@ -1,4 +1,4 @@
-//! VV110–119: node groups, and what is placed on them.
+//! VV110–119 and VV140: node groups, and what is placed on them.
 
 use super::facts::machine;
 use super::{Applies, Breaches, Context, Rule, Severity};
@@ -115,7 +115,29 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Choose a size that the kind allows.",
         check: volume_is_impossible,
     },
+    Rule {
+        code: "VV140",
+        severity: Severity::Error,
+        title: "a node group isn't one that EKS manages",
+        applies: Applies::OnAws,
+        about: "EKS's own API makes managed node groups only. Self-managed ones are eksctl's: an Auto Scaling group \
+                whose nodes somebody else has to drain and to replace at every upgrade. vvbill lays them out, renders \
+                them and estimates their cost as managed ones.",
+        source: MANAGED_NODES,
+        remedy: "Set the group's `managed: true`.",
+        check: group_is_self_managed,
+    },
 ];
+
+fn group_is_self_managed(spec: &Spec, _: &Context, found: &mut Breaches) {
+    for (name, group, path) in groups(spec) {
+        if !group.managed {
+            let field = format!("{path}.managed");
+            let why = format!("EKS's API makes no self-managed node group, as {name} is to be");
+            found.add(&[&field], why, format!("set {field}: true"));
+        }
+    }
+}
 
 /// The plan's node groups, each with the path of its section.
 fn groups(spec: &Spec) -> impl Iterator<Item = (&String, &NodeGroup, String)> {

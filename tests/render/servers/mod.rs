@@ -2,3 +2,4 @@
 
 mod prometheus;
 mod redis;
+mod terraform;

@@ -1,0 +1,6 @@
+resource "aws_eip" "{{ name }}" {
+  provider = {{ provider }}
+  domain = "vpc"
+  tags = {{ tags | hcl }}
+{% include "terraform/end.tf" %}
+}

@@ -1,0 +1,7 @@
+  depends_on = {{ depends_on | hcl }}
+{%- if protect %}
+
+  lifecycle {
+    prevent_destroy = true
+  }
+{%- endif %}

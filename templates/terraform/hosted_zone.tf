@@ -1,0 +1,13 @@
+{%- if p.owned %}
+resource "aws_route53_zone" "{{ name }}" {
+  provider = {{ provider }}
+  name = {{ p.name | hcl }}
+  tags = {{ tags | hcl }}
+{% include "terraform/end.tf" %}
+}
+{%- else %}
+data "aws_route53_zone" "{{ name }}" {
+  provider = {{ provider }}
+  name = {{ p.name | hcl }}
+}
+{%- endif %}

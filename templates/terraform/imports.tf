@@ -1,0 +1,7 @@
+{%- for import in imports %}
+import {
+  to = {{ import.to }}
+  id = {{ import.id | hcl }}
+}
+
+{%- endfor %}

@@ -1,0 +1,37 @@
+{%- if not variable %}
+# Made up while Terraform runs, kept in the secret only.
+ephemeral "aws_secretsmanager_random_password" "{{ name }}" {
+  provider = {{ provider }}
+  password_length = 64
+  exclude_punctuation = true
+}
+{%- endif %}
+
+resource "aws_secretsmanager_secret" "{{ name }}" {
+  provider = {{ provider }}
+  name = {{ p.name | hcl }}
+  description = {{ p.description | hcl }}
+{%- if p.kms_key or imported %}
+  kms_key_id = {{ p.kms_key | hcl }}
+{%- else %}
+  kms_key_id = {{ key | hcl }}
+{%- endif %}
+  recovery_window_in_days = {{ p.recovery_days | hcl }}
+  tags = {{ tags | hcl }}
+{% include "terraform/end.tf" %}
+}
+
+resource "aws_secretsmanager_secret_version" "{{ name }}" {
+  provider = {{ provider }}
+  secret_id = aws_secretsmanager_secret.{{ name }}.id
+  secret_string_wo = {{ value }}
+  # Raise it to hand over another value.
+  secret_string_wo_version = 1
+{%- if imported %}
+
+  # It stands, and its value stays.
+  lifecycle {
+    ignore_changes = [secret_string_wo_version]
+  }
+{%- endif %}
+}
