@@ -1,4 +1,8 @@
 //! What starts the real programs.
 
+mod gunicorn;
 mod prometheus;
 mod redis;
+
+/// Each plan of the repository.
+const PLANS: &[&str] = &["specification", "production", "staging", "local"];
