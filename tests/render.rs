@@ -20,3 +20,5 @@ mod plans;
 mod servers;
 #[path = "render/terraform.rs"]
 mod terraform;
+#[path = "render/yaml.rs"]
+mod yaml;

@@ -6,12 +6,15 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod local;
+pub mod prometheus;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::endpoints::Endpoints;
 use crate::resource::{Address, Desired};
-use crate::spec::{Spec, Target};
+use crate::spec::{Ingest, Spec, Target};
 use crate::state::State;
 
 /// Everything that `spec` asks for, in an order in which a reader would name it.
@@ -34,6 +37,11 @@ pub fn endpoints(spec: &Spec, state: &State) -> Endpoints {
         #[cfg(not(feature = "aws"))]
         Target::Aws => Endpoints::default(),
     }
+}
+
+/// What the ingestion service is told beyond where others are: variables of its environment.
+pub fn service_settings(ingest: &Ingest) -> BTreeMap<String, String> {
+    local::service_settings(ingest)
 }
 
 /// Why a plan that is valid in itself can't be laid out on its target.

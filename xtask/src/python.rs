@@ -7,6 +7,7 @@ use crate::{Result, command};
 
 const ANSIBLE: &[&str] = &["ansible==11.1.0", "boto3"];
 const CHECKOV: &[&str] = &["checkov==3.3.30"];
+const GUNICORN: &[&str] = &["gunicorn==27.0.1", "uvicorn==0.54.0", "uvicorn-worker==0.4.0"];
 const TYPOS: &[&str] = &["typos==1.52.0"];
 
 /// The Python that runs the fake AWS: moto and boto3, as `tests/support/aws/requirements.txt` pins them.
@@ -22,10 +23,11 @@ pub(crate) fn moto() -> Result<PathBuf> {
     environment("moto", &packages).map(|folder| folder.join("bin/python"))
 }
 
-/// What the tests need: the fake AWS's Python, and checkov.
+/// What the tests need: the fake AWS's Python, checkov, and gunicorn.
 pub(crate) fn for_tests() -> Result<()> {
     moto()?;
-    checkov().map(drop)
+    checkov()?;
+    gunicorn().map(drop)
 }
 
 /// `ansible-playbook` with amazon.aws.
@@ -36,6 +38,11 @@ pub(crate) fn ansible() -> Result<PathBuf> {
 /// checkov, which reads Terraform's plan JSON.
 fn checkov() -> Result<PathBuf> {
     environment("checkov", CHECKOV).map(|folder| folder.join("bin/checkov"))
+}
+
+/// gunicorn with both of uvicorn's workers, which judges its rendered settings.
+fn gunicorn() -> Result<PathBuf> {
+    environment("gunicorn", GUNICORN).map(|folder| folder.join("bin/gunicorn"))
 }
 
 /// typos, which judges spelling.

@@ -1,47 +1,20 @@
 //! The texts of the servers' configuration files, from the templates that are built in.
 
-use std::sync::LazyLock;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tera::{Context, Tera};
 
 use crate::provider::ProviderError;
+use crate::templates::{Templates, sources};
 
-const TEMPLATES: &[(&str, &str)] = &[
-    (
-        "log4j2.properties",
-        include_str!("../../../templates/local/log4j2.properties"),
-    ),
-    (
-        "pg_hba.conf",
-        include_str!("../../../templates/local/pg_hba.conf"),
-    ),
-    (
-        "postgresql.conf",
-        include_str!("../../../templates/local/postgresql.conf"),
-    ),
-    (
-        "prometheus.yml",
-        include_str!("../../../templates/local/prometheus.yml"),
-    ),
-    ("redis.conf", include_str!("../../../templates/local/redis.conf")),
-    (
-        "sentinel.conf",
-        include_str!("../../../templates/local/sentinel.conf"),
-    ),
-    (
-        "server.properties",
-        include_str!("../../../templates/local/server.properties"),
-    ),
-];
-
-static TERA: LazyLock<Result<Tera, String>> = LazyLock::new(|| {
-    let mut tera = Tera::default();
-    tera.add_raw_templates(TEMPLATES.iter().copied())
-        .map_err(|why| why.to_string())?;
-    Ok(tera)
-});
+static TEMPLATES: Templates = Templates::new(sources![
+    "local/log4j2.properties",
+    "local/pg_hba.conf",
+    "local/postgresql.conf",
+    "local/prometheus.yml",
+    "local/redis.conf",
+    "local/sentinel.conf",
+    "local/server.properties",
+]);
 
 /// One line of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +34,11 @@ pub(super) fn lines<'a>(settings: impl IntoIterator<Item = (&'a String, &'a Stri
         .collect()
 }
 
-/// Fills the template `name` with `values`.
+/// Fills the template `local/NAME` with `values`.
 pub(super) fn render(name: &str, values: &Value) -> Result<String, ProviderError> {
-    let failed = |why: String| ProviderError::refused(format!("the template {name} can't be filled: {why}"));
-    let tera = TERA.as_ref().map_err(|why| failed(why.clone()))?;
-    let context = Context::from_serialize(values).map_err(|why| failed(why.to_string()))?;
-    tera.render(name, &context).map_err(|why| failed(why.to_string()))
+    TEMPLATES
+        .fill(&format!("local/{name}"), values)
+        .map_err(|why| ProviderError::refused(why.to_string()))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Layout<'_> {
         let migration = self.add(kind::INGEST_MIGRATION, "schema", &migration, SECTION, "ingest");
         self.depend(&migration, topics.iter().cloned());
         let keys = self.keys(ingest)?;
-        let settings = settings(ingest);
+        let settings = service_settings(ingest);
         for (role, count, group) in [
             ("api", ingest.api_replicas, Group::Apis),
             ("worker", ingest.worker_replicas, Group::Workers),
@@ -113,7 +113,8 @@ impl Layout<'_> {
     }
 }
 
-fn settings(ingest: &Ingest) -> BTreeMap<String, String> {
+/// Batches, caps and times, as the service's environment.
+pub(in crate::topology) fn service_settings(ingest: &Ingest) -> BTreeMap<String, String> {
     let settings = [
         ("BATCH_ROWS", ingest.batch_rows.to_string()),
         ("FLUSH_INTERVAL_MS", ingest.flush_interval.as_millis().to_string()),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+pub(super) use ingest::service_settings;
 use serde::Serialize;
 
 use super::{Error, erase};

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{Error, Group, Layout, kind, names, outputs_of};
 use crate::provider::local::PrometheusServer;
-use crate::spec::{Alert, AlertSeverity};
+use crate::spec::Spec;
+use crate::topology::prometheus;
 
 const SECTION: &str = "monitoring";
 const NAME: &str = "prometheus";
@@ -36,40 +37,15 @@ impl Layout<'_> {
             evaluation_interval_ms: monitoring.evaluation_interval.as_millis(),
             retention_seconds: monitoring.retention.as_secs(),
             targets,
-            rules: rules(&self.spec.alerts),
+            rules: rules(self.spec),
         };
         self.add(kind::PROMETHEUS_SERVER, NAME, &server, SECTION, SECTION);
         Ok(())
     }
 }
 
-/// The alerts as a rules file; JSON is YAML too.
-fn rules(alerts: &BTreeMap<String, Alert>) -> Option<String> {
-    let rule = |(name, alert): (&String, &Alert)| {
-        let severity = match alert.severity {
-            AlertSeverity::Info => "info",
-            AlertSeverity::Warning => "warning",
-            AlertSeverity::Critical => "critical",
-        };
-        let mut annotations = Map::from_iter([("summary".to_string(), Value::from(alert.summary.as_str()))]);
-        annotations.extend(
-            alert
-                .runbook
-                .as_ref()
-                .map(|text| ("runbook".to_string(), Value::from(text.as_str()))),
-        );
-        json!({
-            "alert": name,
-            "expr": alert.expr,
-            "for": format!("{}ms", alert.held_for.as_millis()),
-            "labels": { "severity": severity },
-            "annotations": annotations,
-        })
-    };
-    if alerts.is_empty() {
-        return None;
-    }
-    let groups =
-        json!({ "groups": [{ "name": "billing", "rules": alerts.iter().map(rule).collect::<Vec<_>>() }] });
-    Some(format!("{groups:#}\n"))
+/// Recording rules and alerts as a rules file; JSON is YAML too.
+fn rules(spec: &Spec) -> Option<String> {
+    let groups = prometheus::groups(spec);
+    (!groups.is_empty()).then(|| format!("{:#}\n", json!({ "groups": groups })))
 }

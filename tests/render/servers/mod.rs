@@ -1,5 +1,9 @@
 //! What starts the real programs.
 
+mod gunicorn;
 mod prometheus;
 mod redis;
 mod terraform;
+
+/// Each plan of the repository.
+const PLANS: &[&str] = &["specification", "production", "staging", "local"];
