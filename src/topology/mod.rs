@@ -5,6 +5,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod buffer_configuration;
+pub mod kubernetes;
 mod local;
 
 use serde::Serialize;
@@ -13,6 +15,9 @@ use crate::endpoints::Endpoints;
 use crate::resource::{Address, Desired};
 use crate::spec::{Spec, Target};
 use crate::state::State;
+use crate::templates::TemplateError;
+
+pub use buffer_configuration::{BufferConfiguration, buffer_configuration};
 
 /// Everything that `spec` asks for, in an order in which a reader would name it.
 pub fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
@@ -60,6 +65,9 @@ pub enum Error {
         /// What to write there.
         fix: String,
     },
+    /// vvbill's own defect.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
 }
 
 impl Error {
@@ -72,6 +80,7 @@ impl Error {
             }
             Self::Missing { section, needs } => format!("add `{needs}`, or take `{section}` out"),
             Self::Unusable { fix, .. } => fix.clone(),
+            Self::Template(_) => "this is a defect of vvbill: report it with the plan".into(),
         }
     }
 
@@ -81,6 +90,7 @@ impl Error {
             Self::TargetNotBuilt(_) => Some("target"),
             Self::Missing { section, .. } => Some(section),
             Self::Unusable { field, .. } => Some(field),
+            Self::Template(_) => None,
         }
     }
 }
