@@ -24,6 +24,7 @@ mod metadata;
 mod monitoring;
 mod network;
 mod objectives;
+mod operators;
 mod path;
 mod redis;
 mod regions;
@@ -58,6 +59,7 @@ pub use metadata::*;
 pub use monitoring::*;
 pub use network::*;
 pub use objectives::*;
+pub use operators::*;
 pub use path::{FieldPath, PathError, Segment, SpanMap};
 pub use redis::*;
 pub use regions::*;
@@ -94,6 +96,11 @@ pub struct Spec {
     /// The Kubernetes cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eks: Option<Eks>,
+    /// Operators in the cluster, by name: what the plan needs is there without being named (`strimzi`,
+    /// `aws-load-balancer-controller`, `prometheus`, `cluster-autoscaler`, `karpenter`), further ones are added.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = units::key_names()))]
+    pub operators: BTreeMap<String, Operator>,
     /// Deployments, by name.
     #[serde(default)]
     #[schemars(extend("propertyNames" = units::key_names()))]

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod buffer_configuration;
+pub mod kubernetes;
 mod local;
 pub mod prometheus;
 
@@ -16,6 +18,9 @@ use crate::endpoints::Endpoints;
 use crate::resource::{Address, Desired};
 use crate::spec::{Ingest, Spec, Target};
 use crate::state::State;
+use crate::templates::TemplateError;
+
+pub use buffer_configuration::{BufferConfiguration, buffer_configuration};
 
 /// Everything that `spec` asks for, in an order in which a reader would name it.
 pub fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
@@ -68,6 +73,9 @@ pub enum Error {
         /// What to write there.
         fix: String,
     },
+    /// vvbill's own defect.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
 }
 
 impl Error {
@@ -80,6 +88,7 @@ impl Error {
             }
             Self::Missing { section, needs } => format!("add `{needs}`, or take `{section}` out"),
             Self::Unusable { fix, .. } => fix.clone(),
+            Self::Template(_) => "this is a defect of vvbill: report it with the plan".into(),
         }
     }
 
@@ -89,6 +98,7 @@ impl Error {
             Self::TargetNotBuilt(_) => Some("target"),
             Self::Missing { section, .. } => Some(section),
             Self::Unusable { field, .. } => Some(field),
+            Self::Template(_) => None,
         }
     }
 }

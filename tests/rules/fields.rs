@@ -1,4 +1,4 @@
-//! Every field of a plan has an effect: changed, it changes a resource or what a rule says.
+//! Every field of a plan has an effect: changed, it changes a resource, what a rule says, or a rendered file.
 //!
 //! Fields that only later parts will read stand in `fields_not_built_yet.txt`, each with the part that will.
 //! A listed field that has an effect by now fails the test as much as an unlisted one without.
@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use vvbill::render::{Format, Input, render};
 use vvbill::spec::{self, Spec, rules};
 use vvbill::topology;
 
@@ -110,6 +111,7 @@ fn collect(schema: &'static Value, steps: &mut Vec<Step>, found: &mut Vec<Leaf>)
 struct Subject {
     values: Value,
     effect: String,
+    rendered: String,
 }
 
 fn subjects() -> Vec<Subject> {
@@ -118,7 +120,12 @@ fn subjects() -> Vec<Subject> {
     let subject = |spec: Spec| {
         let values = serde_json::to_value(&spec).unwrap();
         let effect = effect(&values).unwrap();
-        Subject { values, effect }
+        let rendered = rendered(&values).unwrap();
+        Subject {
+            values,
+            effect,
+            rendered,
+        }
     };
     own.into_iter().chain(bases).map(subject).collect()
 }
@@ -131,6 +138,17 @@ fn effect(values: &Value) -> Option<String> {
         .map(|it| (it.rule.code, it.paths, it.why, it.fix))
         .collect();
     Some(format!("{found:?}{:?}", topology::desired(&spec)))
+}
+
+/// What a plan is rendered as; `None` where the values are no plan. Findings are told apart by `effect`.
+fn rendered(values: &Value) -> Option<String> {
+    let spec: Spec = serde_json::from_value(values.clone()).ok()?;
+    let input = Input {
+        spec: &spec,
+        findings: &[],
+        state: None,
+    };
+    Some(format!("{:?}", render(&input, Format::ALL)))
 }
 
 /// All places of `values` that the steps lead to, as far as their parents exist; a map without a key gets one.
@@ -273,7 +291,8 @@ fn has_effect(leaf: &Leaf, subjects: &[Subject]) -> Option<bool> {
                     continue;
                 };
                 tried = true;
-                if effect != subject.effect {
+                // Rendering takes longer, and most fields don't need it.
+                if effect != subject.effect || rendered(&other).as_ref() != Some(&subject.rendered) {
                     return Some(true);
                 }
             }

@@ -10,9 +10,7 @@ use crate::provider::aws::LogGroup;
 use crate::provider::aws::eks::{Addon, Cluster, Endpoint, PodIdentityAssociation};
 use crate::resource::{Address, AtCreation, Field, Ref};
 use crate::spec::{ControlPlaneLog, Eks, NodeAutoscaler, SupportType, Tier};
-
-/// The namespace that workloads and the ingestion service run in, on every cluster.
-pub(in super::super) const NAMESPACE: &str = "billing";
+use crate::topology::kubernetes::NAMESPACE;
 
 /// Where Kubernetes keeps its own.
 const SYSTEM_NAMESPACE: &str = "kube-system";

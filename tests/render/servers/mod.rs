@@ -1,5 +1,6 @@
 //! What starts the real programs.
 
+mod checkov;
 mod gunicorn;
 mod prometheus;
 mod redis;
