@@ -155,13 +155,32 @@ impl<'a> Module<'a> {
             .collect();
         let first = resource.dependencies();
         let first = first.iter().filter_map(|address| self.desired.get(address));
-        blocks.extend(first.flat_map(|first| companions(first)));
+        blocks.extend(first.flat_map(|first| self.companions(first)));
         blocks.into_iter().map(expression).collect()
+    }
+
+    fn companions(&self, resource: &Desired) -> Vec<String> {
+        match resource.address.kind() {
+            // What joins a global database asks for a writer in it.
+            "global_cluster" => self.members(&resource.properties["cluster"]),
+            _ => companions(resource),
+        }
+    }
+
+    /// The machines of a database cluster.
+    fn members(&self, cluster: &Value) -> Vec<String> {
+        let cluster = reference(cluster).map(|(cluster, _)| cluster);
+        let joins = |instance: &&Desired| {
+            let of = instance.properties.get("cluster").and_then(reference);
+            instance.address.kind() == "db_instance" && of.map(|(of, _)| of) == cluster
+        };
+        let members = self.desired.values().copied().filter(joins);
+        members.filter_map(|it| self.block(&it.address)).collect()
     }
 }
 
 /// Blocks that make a resource complete: whoever needs it needs them, too.
-pub(super) fn companions(resource: &Desired) -> Vec<String> {
+fn companions(resource: &Desired) -> Vec<String> {
     let name = name(&resource.address);
     let has = |property: &str| match resource.properties.get(property) {
         Some(Value::Array(items)) => !items.is_empty(),
