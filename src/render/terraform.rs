@@ -87,13 +87,13 @@ pub(super) fn files(input: &Input<'_>) -> Result<Vec<File>, Error> {
         Err(topology::Error::TargetNotBuilt(_)) => return Ok(Vec::new()),
         desired => desired?,
     };
-    let module = Module::new(&desired, &regions.primary);
+    let module = Module::new(&desired, &regions.primary, input.state);
     let mut texts: BTreeMap<&str, String> = frame::files(&module, &desired, input.state)?
         .into_iter()
         .collect();
     let mut remarks = findings::beside(input, &desired);
     for resource in &desired {
-        let Some(block) = block(&module, resource, input)? else {
+        let Some(block) = block(&module, resource)? else {
             continue;
         };
         let file = kinds::file_of(resource.address.kind(), &resource.section);
@@ -114,17 +114,11 @@ pub(super) fn files(input: &Input<'_>) -> Result<Vec<File>, Error> {
 }
 
 /// The block of a resource and what belongs to it; `None` for what Terraform does without.
-fn block(
-    module: &Module<'_>,
-    resource: &Desired,
-    input: &Input<'_>,
-) -> Result<Option<String>, TemplateError> {
+fn block(module: &Module<'_>, resource: &Desired) -> Result<Option<String>, TemplateError> {
     let Some(kind) = kinds::of(resource.address.kind()) else {
         return Ok(None);
     };
-    let mut values = values::values(module, resource);
-    let stands = |state: &crate::state::State| state.resources.contains_key(&resource.address);
-    values.insert("imported".into(), input.state.is_some_and(stands).into());
+    let values = values::values(module, resource);
     TEMPLATES
         .fill(&format!("terraform/{}.tf", kind.kind), &values)
         .map(Some)

@@ -1,4 +1,4 @@
-{%- if p.auth_secret %}
+{%- if p.auth_secret and not imported %}
 # ElastiCache's provider takes a token as a plain argument only: Terraform keeps it in its state.
 data "aws_secretsmanager_secret_version" "{{ name }}" {
   provider = {{ provider }}
@@ -33,7 +33,7 @@ resource "aws_elasticache_replication_group" "{{ name }}" {
 {%- if p.transit_encryption == "preferred" %}
   transit_encryption_mode = "preferred"
 {%- endif %}
-{%- if p.auth_secret %}
+{%- if p.auth_secret and not imported %}
   auth_token = data.aws_secretsmanager_secret_version.{{ name }}.secret_string
   auth_token_update_strategy = "ROTATE"
 {%- endif %}
@@ -46,9 +46,5 @@ resource "aws_elasticache_replication_group" "{{ name }}" {
 
   lifecycle {
     prevent_destroy = {{ protect }}
-{%- if imported and p.auth_secret %}
-    # It can't be read back, and stays.
-    ignore_changes = [auth_token, auth_token_update_strategy]
-{%- endif %}
   }
 }

@@ -56,6 +56,6 @@ resource "aws_rds_cluster" "{{ name }}" {
   lifecycle {
     prevent_destroy = {{ protect }}
     # Which region writes is a failover's to say.
-    ignore_changes = [{% if imported %}master_password_wo_version, {% endif %}global_cluster_identifier, replication_source_identifier]
+    ignore_changes = [global_cluster_identifier, replication_source_identifier]
   }
 }

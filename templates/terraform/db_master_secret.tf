@@ -1,4 +1,4 @@
-{%- if not variable %}
+{%- if not variable and not imported %}
 # Made up while Terraform runs, kept in the secret only.
 ephemeral "aws_secretsmanager_random_password" "{{ name }}" {
   provider = {{ provider }}
@@ -30,6 +30,7 @@ resource "aws_secretsmanager_secret" "{{ name }}" {
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
 }
+{%- if not imported %}
 
 resource "aws_secretsmanager_secret_version" "{{ name }}" {
   provider = {{ provider }}
@@ -40,11 +41,5 @@ resource "aws_secretsmanager_secret_version" "{{ name }}" {
   })
   # Raise it to hand over another value.
   secret_string_wo_version = 1
-{%- if imported %}
-
-  # It stands, and its value stays.
-  lifecycle {
-    ignore_changes = [secret_string_wo_version]
-  }
-{%- endif %}
 }
+{%- endif %}

@@ -8,4 +8,11 @@ resource "aws_flow_log" "{{ name }}" {
   max_aggregation_interval = {{ p.interval_seconds | hcl }}
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
+{%- if imported %}
+
+  # It was made with the name of the log group.
+  lifecycle {
+    ignore_changes = [log_destination]
+  }
+{%- endif %}
 }

@@ -3,7 +3,6 @@ resource "aws_launch_template" "{{ name }}" {
   name = {{ p.name | hcl }}
   instance_type = {{ p.instance_type | hcl }}
   ebs_optimized = {{ p.ebs_optimized | hcl }}
-  update_default_version = true
 
   block_device_mappings {
     device_name = {{ p.root_volume.device | hcl }}

@@ -11,6 +11,13 @@ provider "aws" {
   default_tags {
     tags = local.tags
   }
+{%- if ignored_tags %}
+
+  # What vvbill has to know of what it made.
+  ignore_tags {
+    key_prefixes = {{ ignored_tags | hcl }}
+  }
+{%- endif %}
 }
 {%- for region in regions %}
 
@@ -21,5 +28,11 @@ provider "aws" {
   default_tags {
     tags = local.tags
   }
+{%- if ignored_tags %}
+
+  ignore_tags {
+    key_prefixes = {{ ignored_tags | hcl }}
+  }
+{%- endif %}
 }
 {%- endfor %}

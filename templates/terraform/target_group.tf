@@ -1,6 +1,6 @@
 resource "aws_lb_target_group" "{{ name }}" {
   provider = {{ provider }}
-  name = {{ p.name | hcl }}
+  name = {{ short_name | hcl }}
   port = {{ p.port | hcl }}
   protocol = {{ p.protocol | hcl }}
   target_type = {{ p.target_type | hcl }}
@@ -27,4 +27,11 @@ resource "aws_lb_target_group" "{{ name }}" {
 {%- endif %}
   tags = {{ tags | hcl }}
 {% include "terraform/end.tf" %}
+{%- if imported %}
+
+  # Its name has an ending that tells it from the one that it would replace.
+  lifecycle {
+    ignore_changes = [name]
+  }
+{%- endif %}
 }

@@ -252,8 +252,8 @@ fn a_state_becomes_import_blocks() {
             "proxy-shard-1/default/TRACKED_CLUSTER/cluster-shard-1",
         ),
         (
-            "aws_secretsmanager_secret_version.us_east_1_shard_0",
-            "arn:db_master_secret-shard-0|v1",
+            "aws_secretsmanager_secret.us_east_1_shard_0",
+            "arn:db_master_secret-shard-0",
         ),
         (
             "aws_iam_role_policy.cluster_encryption",
@@ -268,10 +268,16 @@ fn a_state_becomes_import_blocks() {
     }
     assert!(imports.keys().all(|to| !to.starts_with("data.")));
     let text: String = files.iter().map(|file| file.text.as_str()).collect();
-    assert!(
-        text.contains("ignore_changes = [secret_string_wo_version]"),
-        "a password that is in use is not made anew"
-    );
+    for secret in [
+        "aws_secretsmanager_secret_version",
+        "random_password",
+        "master_password",
+    ] {
+        assert!(
+            !text.contains(secret),
+            "what is in use is neither made anew nor read: {secret}"
+        );
+    }
     assert!(
         !text.contains("aws_default_security_group"),
         "nothing is added to what stands"

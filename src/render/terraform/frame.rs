@@ -14,6 +14,22 @@ use crate::templates::hcl::expression;
 /// The provider's versions that have every argument of the module.
 const PROVIDER_VERSION: &str = ">= 5.100, < 7.0";
 
+/// How the keys of the tags begin in which vvbill, when it made what is taken over, kept what it has to know.
+const MARKS: &[&str] = &[
+    "vvbill:auth-token-",
+    "vvbill:disposable",
+    "vvbill:final-snapshot",
+    "vvbill:kms-key",
+    "vvbill:master-",
+    "vvbill:network-leftovers/",
+    "vvbill:recovery-days",
+    "vvbill:source",
+    "vvbill:token",
+    "vvbill:username",
+    "vvbill:volumes/",
+    "vvbill:vpc",
+];
+
 /// Each file by its name, `.tf` left out; what has nothing to say is empty.
 pub(super) fn files(
     module: &Module<'_>,
@@ -26,8 +42,9 @@ pub(super) fn files(
         "tags": module.tags,
         "primary": module.primary,
         "regions": regions.collect::<Vec<Value>>(),
+        "ignored_tags": module.takes_over().then_some(MARKS),
     });
-    let variables = secrets::variables(desired).into_iter();
+    let variables = secrets::variables(module, desired).into_iter();
     let variables = variables.map(|(name, description)| json!({ "name": name, "description": description }));
     let imports = state
         .map(|state| imports(module, desired, state))

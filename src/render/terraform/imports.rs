@@ -98,15 +98,6 @@ fn further(resource: &Desired, record: &Record, state: &State) -> Vec<Import> {
             let proxy = id.split_once('/').map_or(id, |(proxy, _)| proxy);
             vec![of("aws_db_proxy_default_target_group", proxy.into())]
         }
-        "secret" | "db_master_secret" => {
-            let part = |part: &str| record.outputs[part].as_str();
-            let version = part("arn").zip(part("version"));
-            let version = version.map(|(arn, version)| format!("{arn}|{version}"));
-            version
-                .map(|version| of("aws_secretsmanager_secret_version", version))
-                .into_iter()
-                .collect()
-        }
         _ => Vec::new(),
     }
 }

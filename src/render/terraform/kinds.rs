@@ -59,7 +59,7 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             (
                 "validation_value",
-                "tolist({}.domain_validation_options)[0].resource_record_value",
+                "trimsuffix(tolist({}.domain_validation_options)[0].resource_record_value, \".\")",
             ),
         ],
     ),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::kinds;
 use crate::resource::{AT_CREATION_KEY, Address, Desired, reference};
+use crate::state::State;
 use crate::templates::hcl::{self, expression};
 
 /// The region part of addresses of what belongs to no region.
@@ -19,17 +20,33 @@ pub(super) struct Module<'a> {
     /// The region of the provider that blocks have unless they name another.
     pub(super) primary: &'a str,
     desired: BTreeMap<&'a Address, &'a Desired>,
+    /// What stands by a state: it is taken over as it is.
+    standing: BTreeSet<&'a Address>,
     /// Tags that everything with tags has.
     pub(super) tags: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Module<'a> {
-    pub(super) fn new(desired: &'a [Desired], primary: &'a str) -> Self {
+    pub(super) fn new(desired: &'a [Desired], primary: &'a str, state: Option<&'a State>) -> Self {
         Self {
             primary,
+            standing: state
+                .into_iter()
+                .flat_map(|state| state.resources.keys())
+                .collect(),
             desired: desired.iter().map(|it| (&it.address, it)).collect(),
             tags: common_tags(desired),
         }
+    }
+
+    /// Whether it is taken over by an import block.
+    pub(super) fn stands(&self, address: &Address) -> bool {
+        self.standing.contains(address)
+    }
+
+    /// Whether anything is.
+    pub(super) fn takes_over(&self) -> bool {
+        !self.standing.is_empty()
     }
 
     /// Every region that a block stands in, the first one's left out.
@@ -75,6 +92,8 @@ impl<'a> Module<'a> {
             _ => output,
         };
         match (of.kind(), output) {
+            // The value stays, and Terraform learns nothing of it.
+            ("secret" | "db_master_secret", "version") if self.stands(of) => return None,
             ("secret" | "db_master_secret", "version") => {
                 return Some(format!(
                     "aws_secretsmanager_secret_version.{}.version_id",
@@ -155,13 +174,33 @@ impl<'a> Module<'a> {
             .collect();
         let first = resource.dependencies();
         let first = first.iter().filter_map(|address| self.desired.get(address));
-        blocks.extend(first.flat_map(|first| companions(first)));
+        blocks.extend(first.flat_map(|first| self.companions(first)));
         blocks.into_iter().map(expression).collect()
+    }
+
+    fn companions(&self, resource: &Desired) -> Vec<String> {
+        match resource.address.kind() {
+            // What joins a global database asks for a writer in it.
+            "global_cluster" => self.members(&resource.properties["cluster"]),
+            "secret" | "db_master_secret" if self.stands(&resource.address) => Vec::new(),
+            _ => companions(resource),
+        }
+    }
+
+    /// The machines of a database cluster.
+    fn members(&self, cluster: &Value) -> Vec<String> {
+        let cluster = reference(cluster).map(|(cluster, _)| cluster);
+        let joins = |instance: &&Desired| {
+            let of = instance.properties.get("cluster").and_then(reference);
+            instance.address.kind() == "db_instance" && of.map(|(of, _)| of) == cluster
+        };
+        let members = self.desired.values().copied().filter(joins);
+        members.filter_map(|it| self.block(&it.address)).collect()
     }
 }
 
 /// Blocks that make a resource complete: whoever needs it needs them, too.
-pub(super) fn companions(resource: &Desired) -> Vec<String> {
+fn companions(resource: &Desired) -> Vec<String> {
     let name = name(&resource.address);
     let has = |property: &str| match resource.properties.get(property) {
         Some(Value::Array(items)) => !items.is_empty(),

@@ -1,11 +1,11 @@
 //! Secrets: what the plan has somebody hand over is a variable, the rest is made up while Terraform runs. Neither
-//! is written into the module, a plan file or the state.
+//! is written into the module, a plan file or the state. What stands already keeps its value.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::module::{label, name};
+use super::module::{Module, label, name};
 use crate::resource::Desired;
 
 /// Where a secret's value comes from, as its template has it.
@@ -21,10 +21,11 @@ pub(super) fn values(secret: &Desired) -> Value {
 }
 
 /// Every variable of the module, with what it is.
-pub(super) fn variables(desired: &[Desired]) -> BTreeMap<String, String> {
+pub(super) fn variables(module: &Module<'_>, desired: &[Desired]) -> BTreeMap<String, String> {
     let secrets = desired
         .iter()
-        .filter(|it| matches!(it.address.kind(), "secret" | "db_master_secret"));
+        .filter(|it| matches!(it.address.kind(), "secret" | "db_master_secret"))
+        .filter(|it| !module.stands(&it.address));
     let variables = secrets.filter_map(|secret| {
         let source = secret.properties["source"].as_str()?;
         Some((variable(secret)?, format!("What the plan has from {source}")))

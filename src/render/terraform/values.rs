@@ -29,6 +29,7 @@ pub(super) fn values(module: &Module<'_>, resource: &Desired) -> Map<String, Val
             Some(depends_on).filter(|it| !it.is_empty()).into(),
         ),
         ("protect".into(), resource.protect.into()),
+        ("imported".into(), module.stands(address).into()),
         ("region".into(), address.region().into()),
         ("key".into(), module.key(address.region()).into()),
     ]);
@@ -63,7 +64,10 @@ fn own(module: &Module<'_>, resource: &Desired) -> Map<String, Value> {
                 "label": label, "name": policy["name"], "document": resolved(&policy["document"]),
             }))
             .collect::<Vec<_>>() }),
-        "db_cluster" => json!({ "password": password(resource) }),
+        "db_cluster" => {
+            json!({ "password": password(resource).filter(|it| *it == "managed" || !module.stands(&resource.address)) })
+        }
+        "target_group" => json!({ "short_name": short(property("name").as_str().unwrap_or_default()) }),
         "db_proxy" => {
             json!({ "secret_name": property("secret").as_str().filter(|it| !it.starts_with("arn:")) })
         }
@@ -87,6 +91,12 @@ fn own(module: &Module<'_>, resource: &Desired) -> Map<String, Value> {
         Value::Object(own) => own,
         _ => Map::new(),
     }
+}
+
+/// As many characters as a target group's name may have, which doesn't end in a hyphen.
+fn short(name: &str) -> String {
+    let short: String = name.chars().take(32).collect();
+    short.trim_end_matches('-').to_owned()
 }
 
 /// Routes that lead somewhere.

@@ -11,6 +11,9 @@ use crate::spec::{Port, TargetType, Tier};
 
 const ANYWHERE: &str = "0.0.0.0/0";
 
+/// The rule that lets the network's own addresses reach AWS's services in it.
+pub(super) const ENDPOINTS_RULE: &str = "endpoints-from-network";
+
 /// What Kubernetes opens on each node for a service, as long as nobody tells it otherwise.
 const NODE_PORTS: Ports = Ports {
     from: 30_000,
@@ -166,7 +169,7 @@ impl Layout<'_> {
         }
         self.group(place, "endpoints", "AWS services inside the network", "network");
         let rule = Rule {
-            name: "endpoints-from-network",
+            name: ENDPOINTS_RULE,
             group: place.group("endpoints"),
             direction: Direction::Ingress,
             ports: Ports { from: 443, to: 443 },

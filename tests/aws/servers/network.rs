@@ -51,6 +51,35 @@ async fn it_comes_and_goes() {
     rig.live(&all).await;
 }
 
+/// Protects: nodes that have no other way to AWS's services come after every endpoint and the rule that lets them
+/// in there; with a gateway they wait for none.
+#[test]
+fn without_a_gateway_nodes_wait_for_endpoints() {
+    let waits = |nat: &str| {
+        let all = desired("production.yaml", &[nat, WITH_ENDPOINTS]);
+        let nodes = all
+            .into_iter()
+            .filter(|one| one.address.kind() == "eks_node_group");
+        let needs = nodes.flat_map(|nodes| nodes.depends_on);
+        let of_endpoints =
+            |name: &str| name.contains("/vpc_endpoint/") || name.ends_with("/endpoints-from-network");
+        let needs = needs
+            .map(|address| address.to_string())
+            .filter(|name| of_endpoints(name));
+        needs.collect::<BTreeSet<String>>()
+    };
+    let expected = ["eu-west-1", "us-east-1"].into_iter().flat_map(|region| {
+        let names = [
+            "security_group_rule/endpoints-from-network",
+            "vpc_endpoint/ecr.api",
+            "vpc_endpoint/s3",
+        ];
+        names.map(|name| format!("aws/{region}/{name}"))
+    });
+    assert_eq!(waits("network.nat=none"), expected.collect());
+    assert_eq!(waits("network.nat=per-zone"), BTreeSet::new());
+}
+
 /// Protects: fewer gateways and endpoints are a change in place, after which no route leads nowhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn ways_out_are_changed_in_place() {

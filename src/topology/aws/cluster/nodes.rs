@@ -1,5 +1,6 @@
 //! Node groups and the templates that their nodes are launched from.
 
+use super::super::security::ENDPOINTS_RULE;
 use super::super::{Error, Layout, Place, global};
 use super::user_data::user_data;
 use crate::provider::aws::eks::{NodeGroup, Scaling, Taint};
@@ -143,11 +144,18 @@ impl Layout<'_> {
     }
 }
 
-/// The endpoints that are the only way to AWS's services where there is no NAT gateway.
-fn endpoints<'a>(place: &'a Place<'_>) -> impl Iterator<Item = Address> {
-    let network = place.network;
-    let services = network.endpoints.iter().filter(|_| network.nat == Nat::None);
-    services.map(|service| place.address("vpc_endpoint", service))
+/// The endpoints that are the only way to AWS's services where there is no NAT gateway, and the rule that lets
+/// nodes in there.
+fn endpoints(place: &Place<'_>) -> Vec<Address> {
+    let services = &place.network.endpoints;
+    if place.network.nat != Nat::None || services.is_empty() {
+        return Vec::new();
+    }
+    let endpoints = services
+        .iter()
+        .map(|service| place.address("vpc_endpoint", service));
+    let rule = place.address("security_group_rule", ENDPOINTS_RULE);
+    endpoints.chain([rule]).collect()
 }
 
 /// An operating system that EKS launches by itself.
