@@ -18,6 +18,8 @@ mod kubernetes;
 mod plans;
 #[path = "render/servers/mod.rs"]
 mod servers;
+#[path = "render/sysctl.rs"]
+mod sysctl;
 #[path = "render/terraform.rs"]
 mod terraform;
 #[path = "render/yaml.rs"]

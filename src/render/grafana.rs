@@ -4,6 +4,7 @@
 //! variable, so a dashboard is the same in every Grafana.
 
 mod boards;
+mod stores;
 
 use serde_json::{Value, json};
 

@@ -130,6 +130,21 @@ impl Place {
 }
 
 fn redis_values(input: &Input<'_>, buffer: &Buffer, place: &Place) -> Values {
+    Values {
+        header: input.header(),
+        comments: Vec::new(),
+        master: format!("{} {}", place.master, place.port),
+        master_name: String::new(),
+        secret: buffer.auth.as_ref().map(|auth| named("buffer.auth", auth)),
+        secret_comments: match buffer.auth {
+            Some(_) => input.comments(&field("buffer.auth")),
+            None => Vec::new(),
+        },
+        settings: redis_settings(input, buffer, place),
+    }
+}
+
+fn redis_settings(input: &Input<'_>, buffer: &Buffer, place: &Place) -> Vec<Setting> {
     let at = |name, value: String, key: &str| Setting {
         name,
         value,
@@ -188,18 +203,7 @@ fn redis_values(input: &Input<'_>, buffer: &Buffer, place: &Place) -> Values {
             "slowlog_max_len",
         ),
     ]);
-    Values {
-        header: input.header(),
-        comments: Vec::new(),
-        master: format!("{} {}", place.master, place.port),
-        master_name: String::new(),
-        secret: buffer.auth.as_ref().map(SecretReference::to_string),
-        secret_comments: match buffer.auth {
-            Some(_) => input.comments(&field("buffer.auth")),
-            None => Vec::new(),
-        },
-        settings,
-    }
+    settings
 }
 
 fn sentinel_values(input: &Input<'_>, buffer: &Buffer, sentinel: &Sentinel, place: &Place) -> Values {
@@ -247,15 +251,26 @@ fn sentinel_values(input: &Input<'_>, buffer: &Buffer, sentinel: &Sentinel, plac
             "failover_timeout",
         ),
     ];
-    let secret = sentinel.auth.as_ref().or(buffer.auth.as_ref());
+    let own = sentinel.auth.as_ref();
+    let secret = own.map(|auth| named("buffer.sentinel.auth", auth));
+    let shared = buffer.auth.as_ref();
+    let secret = secret.or_else(|| shared.map(|auth| named("buffer.auth", auth)));
     Values {
         header: input.header(),
         comments: Vec::new(),
         master: format!("{} {}", place.master, place.port),
         master_name: name.clone(),
-        secret: secret.map(SecretReference::to_string),
+        secret,
         secret_comments: input.comments(&field("buffer.sentinel.auth")),
         settings,
+    }
+}
+
+/// Where a secret comes from, in the plan's words; one that stands in the plan itself is not repeated.
+fn named(field: &str, secret: &SecretReference) -> String {
+    match secret {
+        SecretReference::Literal(_) => format!("`{field}` of the plan"),
+        secret => format!("`{field}` of the plan, `{secret}`"),
     }
 }
 

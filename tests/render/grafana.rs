@@ -146,7 +146,9 @@ fn exists(metric: &str) -> bool {
 
 /// The metrics of an expression: names that are no function, keyword or label.
 fn metrics(expr: &str) -> Vec<&str> {
-    const KEYWORDS: &[&str] = &["and", "or", "unless", "on", "by", "without", "offset", "bool"];
+    const KEYWORDS: &[&str] = &[
+        "and", "or", "unless", "on", "by", "without", "offset", "bool", "sum", "min", "max", "avg", "count",
+    ];
     let mut found = Vec::new();
     let (mut braces, mut start, mut list_of_labels) = (0_u32, None, false);
     for (position, c) in expr.char_indices().chain([(expr.len(), ' ')]) {

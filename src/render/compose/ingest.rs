@@ -4,12 +4,14 @@ use serde::Serialize;
 
 use super::{Setting, kafka, setting, stores};
 use crate::render::Input;
-use crate::spec::{Ingest, Spec};
+use crate::spec::{Duration, Ingest, Spec};
 use crate::topology;
 
 pub(super) const API: &str = "ingest-api";
 pub(super) const WORKER: &str = "ingest-worker";
 const MIGRATION: &str = "ingest-migration";
+/// What Docker waits beyond the time that the service itself takes to stop.
+const GRACE_MS: u64 = 5_000;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Process {
@@ -41,81 +43,91 @@ pub(super) fn processes(input: &Input<'_>) -> Vec<Process> {
         return Vec::new();
     };
     let redis = stores::redis(input);
-    let healthy = |name: String| Dependency {
-        name,
-        condition: "service_healthy",
-    };
-    let brokers = spec.kafka.as_ref().map_or(0, |kafka| kafka.brokers);
-    let shards = spec.aurora.as_ref().map_or(0, |aurora| aurora.shards);
-    let before: Vec<Dependency> = (1..=brokers)
-        .map(kafka::name)
-        .chain((0..shards).map(stores::shard_name))
-        .map(healthy)
-        .collect();
-    let image = format!("vvbill-ingest:{}", env!("CARGO_PKG_VERSION"));
-    let migration = Process {
-        name: MIGRATION,
-        image,
-        command: ["migrate"],
-        settings: [log(spec, ingest), ledger(spec), topics(spec)].concat(),
-        secrets: Vec::new(),
-        depends_on: before,
-        port: None,
-        replicas: 1,
-        once: true,
-        stop: ingest.stop_timeout.to_string(),
+    let migrated = Dependency {
+        name: MIGRATION.into(),
+        condition: "service_completed_successfully",
     };
     let buffer = match redis.sentinels.is_empty() {
         true => redis.servers.iter().take(1).map(|it| it.name.clone()).collect(),
         false => redis.sentinels.clone(),
     };
-    let mut after = vec![Dependency {
-        name: MIGRATION.into(),
-        condition: "service_completed_successfully",
-    }];
-    after.extend(buffer.into_iter().map(healthy));
-    let running = |role: &str, port: u16| {
-        let mut settings = vec![
-            setting("VVBILL_INGEST_ROLES", role),
-            setting("VVBILL_INGEST_LISTEN", format!("0.0.0.0:{port}")),
-        ];
-        settings.extend([log(spec, ingest), ledger(spec), readable(spec, &redis)].concat());
-        settings.extend(
-            topology::service_settings(ingest)
-                .into_iter()
-                .map(|(name, value)| setting(name, value)),
-        );
-        settings
-    };
+    let after: Vec<Dependency> = [migrated]
+        .into_iter()
+        .chain(buffer.into_iter().map(healthy))
+        .collect();
     let password = redis.password.then_some("redis_password");
-    let mut api_settings = running("api", ingest.port.get());
-    api_settings.push(setting("VVBILL_INGEST_API_KEYS", "/run/secrets/api_keys"));
+    let mut api = running(spec, ingest, &redis, "api", ingest.port.get());
+    api.push(setting("VVBILL_INGEST_API_KEYS", "/run/secrets/api_keys"));
     let api = Process {
-        name: API,
-        image: migration.image.clone(),
-        command: ["run"],
-        settings: api_settings,
+        settings: api,
         secrets: password.into_iter().chain(["api_keys"]).collect(),
         depends_on: after.clone(),
         port: Some(ingest.port.get()),
-        // One has the machine's port.
-        replicas: 1,
-        once: false,
-        stop: migration.stop.clone(),
+        ..Process::new(API, "run", ingest)
     };
     let worker = Process {
-        name: WORKER,
-        image: migration.image.clone(),
-        command: ["run"],
-        settings: running("worker", ingest.metrics_port.get()),
+        settings: running(spec, ingest, &redis, "worker", ingest.metrics_port.get()),
         secrets: password.into_iter().collect(),
         depends_on: after,
-        port: None,
         replicas: ingest.worker_replicas,
-        once: false,
-        stop: migration.stop.clone(),
+        ..Process::new(WORKER, "run", ingest)
     };
-    vec![migration, api, worker]
+    vec![migration(spec, ingest), api, worker]
+}
+
+impl Process {
+    /// One that publishes nothing and waits for nobody.
+    fn new(name: &'static str, command: &'static str, ingest: &Ingest) -> Self {
+        let grace = Duration::from_millis(ingest.stop_timeout.as_millis() + GRACE_MS);
+        Self {
+            name,
+            image: format!("vvbill-ingest:{}", env!("CARGO_PKG_VERSION")),
+            command: [command],
+            settings: Vec::new(),
+            secrets: Vec::new(),
+            depends_on: Vec::new(),
+            port: None,
+            replicas: 1,
+            once: false,
+            stop: grace.to_string(),
+        }
+    }
+}
+
+fn healthy(name: String) -> Dependency {
+    Dependency {
+        name,
+        condition: "service_healthy",
+    }
+}
+
+fn migration(spec: &Spec, ingest: &Ingest) -> Process {
+    let brokers = spec.kafka.as_ref().map_or(0, |kafka| kafka.brokers);
+    let shards = spec.aurora.as_ref().map_or(0, |aurora| aurora.shards);
+    let before = (1..=brokers)
+        .map(kafka::name)
+        .chain((0..shards).map(stores::shard_name));
+    Process {
+        settings: [log(spec, ingest), ledger(spec), topics(spec)].concat(),
+        depends_on: before.map(healthy).collect(),
+        once: true,
+        ..Process::new(MIGRATION, "migrate", ingest)
+    }
+}
+
+/// What both roles are told.
+fn running(spec: &Spec, ingest: &Ingest, redis: &stores::Redis, role: &str, port: u16) -> Vec<Setting> {
+    let mut settings = vec![
+        setting("VVBILL_INGEST_ROLES", role),
+        setting("VVBILL_INGEST_LISTEN", format!("0.0.0.0:{port}")),
+    ];
+    settings.extend([log(spec, ingest), ledger(spec), readable(spec, redis)].concat());
+    settings.extend(
+        topology::service_settings(ingest)
+            .into_iter()
+            .map(|(name, value)| setting(name, value)),
+    );
+    settings
 }
 
 fn is_whole(spec: &Spec) -> bool {

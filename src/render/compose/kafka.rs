@@ -255,7 +255,7 @@ fn identity(kafka: &Kafka, number: u32, listeners: &Listeners) -> Vec<Setting> {
 type Limit = (&'static str, &'static str, String);
 
 fn limits(kafka: &Kafka) -> Vec<Limit> {
-    let mut limits = copies(kafka);
+    let mut limits: Vec<Limit> = copies(kafka).into();
     limits.extend(storage(kafka));
     limits.extend(threads_and_sockets(kafka));
     limits.extend(jvm(kafka));

@@ -90,10 +90,7 @@ pub fn objectives(spec: &Spec) -> Vec<Objective> {
             series: "billing:http_errors:ratio_rate",
             budget: Decimal::ONE - availability.as_ratio(),
             measured: Measured::Requests,
-            share: format!(
-                "(sum(rate(http_requests_total{{{CUSTOMERS},status=~\"5..\"}}[WINDOW])) or vector(0)) / \
-                 sum(rate(http_requests_total{{{CUSTOMERS}}}[WINDOW]))"
-            ),
+            share: bad_requests("WINDOW"),
             promise: format!("{availability} of requests are answered without an error of ours"),
         });
     }
@@ -114,6 +111,14 @@ pub fn objectives(spec: &Spec) -> Vec<Objective> {
         });
     }
     objectives
+}
+
+/// The share of customers' requests that were answered 5xx. Before the first of them there is no such series.
+pub(super) fn bad_requests(window: &str) -> String {
+    format!(
+        "(sum(rate(http_requests_total{{{CUSTOMERS},status=~\"5..\"}}[{window}])) or vector(0)) / \
+         sum(rate(http_requests_total{{{CUSTOMERS}}}[{window}]))"
+    )
 }
 
 /// The largest edge that is not above what is promised.

@@ -1,5 +1,6 @@
 //! Series that dashboards and people ask for again and again, computed once.
 
+use super::objectives::bad_requests;
 use super::{Rule, record, time};
 use crate::spec::Duration;
 
@@ -50,6 +51,8 @@ pub(super) fn rules(scrape_interval: Duration) -> Vec<Rule> {
                 "sum(rate(ingest_dead_letters_total[{five}])) / sum(rate(events_processed_total[{five}]))"
             ),
         ),
+        record("billing:http_errors:ratio", bad_requests(&five)),
+        record("billing:availability:ratio", "1 - billing:http_errors:ratio"),
         record("billing:kafka_lag:sum", "sum(kafka_consumer_lag)"),
         record("billing:kafka_lag_seconds:max", "max(kafka_consumer_lag_seconds)"),
         record(

@@ -95,7 +95,8 @@ fn a_changed_limit_fails_the_test_of_its_alert() {
             only_tests_of(&folder, &tests, &alert);
             let output = with_expression(&folder, &rules, &alert, &expr);
             assert!(output.status.success(), "{plan}: {alert}: {}", told(&output));
-            for (what, change) in [("raised", raised as fn(f64) -> f64), ("lowered", lowered)] {
+            let changes: [(&str, fn(f64) -> f64); 2] = [("raised", raised), ("lowered", lowered)];
+            for (what, change) in changes {
                 let changed = with_limits(&expr, change);
                 assert_ne!(changed, expr, "{alert}");
                 let output = with_expression(&folder, &rules, &alert, &changed);

@@ -92,8 +92,11 @@ impl Platform {
         let password = buffer.auth.as_ref().map(|_| PASSWORD);
         let mut servers: Vec<Server> = Vec::new();
         for number in 0..=buffer.replicas {
-            let master = servers.first().map(|master| format!("127.0.0.1 {}", master.port));
-            let replica_of = master.as_ref().map(|master| vec!["--replicaof", master]);
+            let master = servers.first().map(|master| master.port.to_string());
+            let replica_of = match &master {
+                Some(port) => vec!["--replicaof", "127.0.0.1", port.as_str()],
+                None => Vec::new(),
+            };
             let secret = format!("requirepass {PASSWORD}\nmasterauth {PASSWORD}\n");
             servers.push(Server::start(
                 &folder.path().join(format!("redis-{number}")),
@@ -101,7 +104,7 @@ impl Platform {
                 "redis.conf",
                 &redis,
                 ("redis-auth.conf", &secret),
-                &replica_of.unwrap_or_default(),
+                &replica_of,
             ));
         }
         let settings = buffer.sentinel.unwrap();
@@ -190,7 +193,11 @@ fn setting(connection: &mut Connection, name: &str) -> String {
 /// have the plan's values.
 #[test]
 fn redis_and_sentinel_form_the_plans_buffer() {
-    for (name, policy) in [("specification", "allkeys-lru"), ("local", "noeviction")] {
+    for (name, policy) in [
+        ("specification", "allkeys-lru"),
+        ("production", "noeviction"),
+        ("local", "noeviction"),
+    ] {
         let platform = Platform::start(name);
         let buffer = plan(name).0.buffer.unwrap();
         let sentinel = buffer.sentinel.unwrap();
