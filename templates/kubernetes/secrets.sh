@@ -41,6 +41,6 @@ secret() {
 }
 {% for secret in secrets %}
 # {{ secret.name }}: {{ secret.about }}
-{% for key in secret.keys %}{{ key.1 }} > "$folder/{{ key.0 }}"
+{% for key in secret.keys %}{{ key[1] }} > "$folder/{{ key[0] }}"
 {% endfor %}secret {{ secret.name }}
 {% endfor -%}

@@ -1,7 +1,7 @@
 //! `kubernetes/`: objects that agree with one another, with the plan, and with what AWS is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -12,6 +12,9 @@ use vvbill::topology;
 use vvbill::topology::kubernetes::{Object, objects};
 
 use super::plans::{files, files_with, folder, plan};
+
+#[path = "kubernetes/checkov.rs"]
+mod checkov;
 
 const PLANS: [&str; 3] = ["specification", "production", "staging"];
 
@@ -464,11 +467,4 @@ fn scripts_are_well_formed() {
             }
         }
     }
-}
-
-/// As `cargo xtask setup` makes it.
-fn environment(name: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"));
-    cache.join("vvbill").join(name)
 }
