@@ -2,7 +2,7 @@
 //!
 //! Each version is fixed here. Seen in the charts' own repositories: Strimzi 1.0.0 (April 2026, Kafka 4.1 and 4.2),
 //! AWS load balancer controller 3.3.0 (May 2026), kube-prometheus-stack 88.2.0 (August 2026), cluster autoscaler
-//! 9.56.0 (March 2026), Karpenter 1.8.1 (October 2025).
+//! 9.56.0 (March 2026). Not looked up: Karpenter 1.8.1.
 
 use std::collections::BTreeMap;
 
