@@ -13,9 +13,6 @@ use vvbill::topology::kubernetes::{Object, objects};
 
 use super::plans::{files, files_with, folder, plan};
 
-#[path = "kubernetes/checkov.rs"]
-mod checkov;
-
 const PLANS: [&str; 3] = ["specification", "production", "staging"];
 
 /// The label that network policies and Strimzi's pods go by.

@@ -27,17 +27,12 @@ pub(super) fn port_name(name: &str) -> String {
 /// An amount as Kubernetes writes it: `8Gi`, `2T`, or bytes.
 pub(super) fn quantity(bytes: Bytes) -> String {
     let binary = bytes.kubernetes();
-    if binary.ends_with('i') {
-        return binary;
-    }
     let decimal = [("T", 1_000_000_000_000), ("G", 1_000_000_000), ("M", 1_000_000)];
     let exact = decimal
         .into_iter()
-        .find(|(_, size)| bytes.as_bytes() != 0 && bytes.as_bytes().is_multiple_of(*size));
-    match exact {
-        Some((unit, size)) => format!("{}{unit}", bytes.as_bytes() / size),
-        None => binary,
-    }
+        .find(|(_, size)| bytes.as_bytes() != 0 && bytes.as_bytes().is_multiple_of(*size))
+        .map(|(unit, size)| format!("{}{unit}", bytes.as_bytes() / size));
+    exact.filter(|exact| exact.len() < binary.len()).unwrap_or(binary)
 }
 
 /// YAML in lines of its own, to be indented by the template.
