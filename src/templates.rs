@@ -35,7 +35,7 @@ pub struct TemplateError {
 }
 
 impl Templates {
-    /// Of [`sources!`].
+    /// Of pairs of path and text.
     pub const fn new(sources: &'static [(&'static str, &'static str)]) -> Self {
         Self {
             sources,

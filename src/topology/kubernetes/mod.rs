@@ -2,7 +2,7 @@
 //!
 //! Pure. Every object is written once, in `templates/kubernetes/`: [`documents`] fills the templates,
 //! [`objects`] reads what was filled in. What only a standing platform knows is a token in the text, which
-//! [`output`] parses: a render puts a value in its place, an object a reference.
+//! [`split`] finds: a render puts a value in its place, an object a reference.
 
 mod buffer;
 mod ingest;

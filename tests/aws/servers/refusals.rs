@@ -40,6 +40,12 @@ fn a_quota() {
     insta::assert_snapshot!(refused(&json!({ "quotas": { "ec2:L-0263D0A3": 2 } }), &[]));
 }
 
+/// Protects the words for nodes that the account may not have.
+#[test]
+fn a_quota_of_processors() {
+    insta::assert_snapshot!(refused(&json!({ "quotas": { "ec2:L-1216C47A": 40 } }), &[]));
+}
+
 /// Protects the words for versions that AWS doesn't have.
 #[test]
 fn an_unknown_version() {

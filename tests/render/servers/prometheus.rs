@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use vvbill::render::Format;
 
 use super::PLANS;
+
+/// What is done to a limit.
+type Change = fn(f64) -> f64;
 use crate::plans::{files, folder, plan};
 use crate::yaml::parsed;
 
@@ -95,7 +98,7 @@ fn a_changed_limit_fails_the_test_of_its_alert() {
             only_tests_of(&folder, &tests, &alert);
             let output = with_expression(&folder, &rules, &alert, &expr);
             assert!(output.status.success(), "{plan}: {alert}: {}", told(&output));
-            let changes: [(&str, fn(f64) -> f64); 2] = [("raised", raised), ("lowered", lowered)];
+            let changes: [(&str, Change); 2] = [("raised", raised), ("lowered", lowered)];
             for (what, change) in changes {
                 let changed = with_limits(&expr, change);
                 assert_ne!(changed, expr, "{alert}");

@@ -6,6 +6,7 @@ mod identity;
 mod names;
 mod offers;
 mod permitted;
+mod processors;
 mod room;
 mod versions;
 
@@ -48,13 +49,16 @@ pub(super) async fn check(aws: &Aws, wanted: &[Wanted<'_>]) -> Vec<Concern> {
 
 async fn in_region(aws: &Aws, region: &str, wanted: &[Wanted<'_>]) -> Vec<Concern> {
     let region = aws.region(region).await;
-    let (versions, offers, room) = futures::future::join3(
+    let (versions, offers, room, processors) = futures::future::join4(
         versions::check(&region.cloud, wanted),
         offers::check(&region.cloud, wanted),
         room::check(&region.cloud, wanted),
+        processors::check(&region.cloud, wanted),
     )
     .await;
-    [versions, offers, room].concat()
+    let mut all = [versions, offers, room].concat();
+    all.extend(processors);
+    all
 }
 
 /// Asks until there is an answer, a few times.
