@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use vvbill::render::Format;
 
 use super::PLANS;
+use crate::plans::{files, folder, plan};
+use crate::yaml::parsed;
 
 /// What is done to a limit.
 type Change = fn(f64) -> f64;
-use crate::plans::{files, folder, plan};
-use crate::yaml::parsed;
 
 fn promtool(folder: &Path, arguments: &[&str]) -> Output {
     Command::new("promtool")
