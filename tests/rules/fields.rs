@@ -148,7 +148,13 @@ fn rendered(values: &Value) -> Option<String> {
         findings: &[],
         state: None,
     };
-    Some(format!("{:?}", render(&input, Format::ALL)))
+    // Terraform's files say what `effect` knows already, and take long.
+    let formats: Vec<Format> = Format::ALL
+        .iter()
+        .copied()
+        .filter(|format| *format != Format::Terraform)
+        .collect();
+    Some(format!("{:?}", render(&input, &formats)))
 }
 
 /// All places of `values` that the steps lead to, as far as their parents exist; a map without a key gets one.
