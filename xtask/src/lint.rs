@@ -61,6 +61,8 @@ fn install_cargo_deny() -> Result<PathBuf> {
     if !program.is_file() {
         let mut install = command::cargo(&[
             "install",
+            // It runs for seconds; optimised, it takes minutes more to build than it saves.
+            "--debug",
             "cargo-deny",
             "--locked",
             "--version",
