@@ -141,25 +141,6 @@ impl Writer<'_> {
             ("TOPIC", ingest.topic.clone()),
             ("DEAD_LETTER_TOPIC", ingest.dead_letter_topic.clone()),
             ("GROUP", ingest.consumer_group.clone()),
-            (
-                "SESSION_TIMEOUT_MS",
-                ingest.session_timeout.as_millis().to_string(),
-            ),
-            ("BATCH_ROWS", ingest.batch_rows.to_string()),
-            ("FLUSH_INTERVAL_MS", ingest.flush_interval.as_millis().to_string()),
-            ("PENDING_CAP_BYTES", ingest.pending_cap.as_bytes().to_string()),
-            ("IN_FLIGHT_BYTES", ingest.memory_cap.as_bytes().to_string()),
-            ("MAX_BODY_BYTES", ingest.max_body.as_bytes().to_string()),
-            (
-                "OCCURRED_BEFORE_SECONDS",
-                ingest.accept_past.as_secs().to_string(),
-            ),
-            (
-                "OCCURRED_AFTER_SECONDS",
-                ingest.accept_future.as_secs().to_string(),
-            ),
-            ("TOTALS_TTL_SECONDS", ingest.total_ttl.as_secs().to_string()),
-            ("STOP_TIMEOUT_SECONDS", ingest.stop_timeout.as_secs().to_string()),
             ("API_KEYS", "/etc/vvbill/keys/api-keys.jsonl".to_owned()),
         ];
         if let Some(aurora) = &self.spec.aurora {
@@ -187,6 +168,7 @@ impl Writer<'_> {
         settings
             .into_iter()
             .map(|(name, value)| (format!("VVBILL_INGEST_{name}"), value))
+            .chain(crate::topology::service_settings(ingest))
             .collect()
     }
 
