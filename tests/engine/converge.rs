@@ -84,7 +84,9 @@ async fn what_somebody_else_changed_is_drift_and_is_mended() {
     rig.converge(&platform, 1).await;
     rig.judge(&platform).await;
 
-    rig.world().meddle(&ids[3], "size", 78.into()).unwrap();
+    // What was removed is there again under another id, and so may be what leads to it.
+    let id = rig.world().things().into_keys().nth(3).unwrap();
+    rig.world().meddle(&id, "size", 78.into()).unwrap();
     let refresh = Options {
         mode: Mode::RefreshOnly,
         ..Default::default()
