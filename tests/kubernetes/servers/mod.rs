@@ -1,0 +1,14 @@
+//! Tests that start etcd and kube-apiserver.
+
+mod cluster;
+mod controllers;
+mod crash;
+mod definitions;
+mod eks;
+mod fields;
+mod helm;
+mod lives;
+mod readiness;
+mod refusals;
+mod rig;
+mod secrets;
