@@ -1,5 +1,5 @@
 //! Kubernetes: plans applied to a real kube-apiserver. No controllers run there: tests say what theirs would.
-#![cfg(all(feature = "aws", feature = "kubernetes"))]
+#![cfg(feature = "kubernetes")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 #[path = "kubernetes/servers/mod.rs"]

@@ -40,7 +40,7 @@ pub(super) fn for_update(object: &Value, live: &Value, changes: &[Change]) -> Va
     };
     let mut sent = as_it_stands(object, live, Some(owned));
     for path in findings.left_alone.iter().filter(|path| !asked_for(path)) {
-        remove(&mut sent, path.trim_start_matches("/object"));
+        remove(&mut sent, path.strip_prefix("/object").unwrap_or(path));
     }
     for_creation(&sent)
 }

@@ -75,7 +75,12 @@ fn judge(status: &Status) -> (ErrorClass, Option<String>) {
         .map_or("", |details| details.kind.as_str());
     let message = status.message.as_str();
     let said = |hint: &str| Some(hint.to_owned());
+    let no_such_field = message.contains("unknown field") || message.contains("not declared in schema");
     match status.code {
+        _ if no_such_field => (
+            ErrorClass::Refused,
+            said("the cluster's version of this kind has no such field: `kubectl explain KIND` lists them"),
+        ),
         401 => (
             ErrorClass::Refused,
             said(
@@ -98,10 +103,6 @@ fn judge(status: &Status) -> (ErrorClass, Option<String>) {
         422 if message.contains("immutable") || message.contains("may not be changed") => (
             ErrorClass::Refused,
             said("this can't be changed in place: plan with `--replace ADDRESS`"),
-        ),
-        400 if message.contains("unknown field") => (
-            ErrorClass::Refused,
-            said("the cluster's version of this kind has no such field: `kubectl explain KIND` lists them"),
         ),
         429 => (ErrorClass::Throttled, None),
         503 => (ErrorClass::Transient, None),

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::process::Command;
 
 use super::client::Clusters;
 use super::cluster::ClusterKey;
+use super::helm_program::{self, TIMEOUT, file_of, quoted};
 use super::identity::Identity;
 use super::{Cluster, release};
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
@@ -60,9 +58,6 @@ struct Place {
     looked_for: Option<BTreeSet<String>>,
 }
 
-/// What `helm` is given to come to an end itself, before our deadline does.
-const TIMEOUT: &str = "10m";
-
 impl HelmRelease {
     fn id(&self) -> Result<String, ProviderError> {
         let (cluster, namespace, name) = (self.cluster.key()?, &self.namespace, &self.name);
@@ -108,7 +103,7 @@ impl HelmRelease {
         let mut arguments = self.arguments();
         arguments.extend(["--atomic", "--timeout", TIMEOUT, "--values"].map(str::to_owned));
         arguments.push(values.path().display().to_string());
-        helm(cloud, &self.cluster, &arguments).await
+        helm_program::run(cloud, &self.cluster, &arguments).await
     }
 
     /// Refuses where something by which it is known isn't there.
@@ -128,15 +123,6 @@ impl HelmRelease {
             "install it: `{}`; or let the plan do it with `install: true`",
             self.command_line()
         )))
-    }
-}
-
-/// For a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 
@@ -160,71 +146,6 @@ async fn missing(
         }
     }
     Ok(missing)
-}
-
-/// A file that only we can read and that goes away with its handle.
-fn file_of(content: &Value) -> Result<tempfile::NamedTempFile, ProviderError> {
-    let written = || {
-        let mut file = tempfile::Builder::new()
-            .prefix("vvbill-")
-            .suffix(".json")
-            .tempfile()?;
-        file.write_all(content.to_string().as_bytes())?;
-        file.flush()?;
-        Ok(file)
-    };
-    written().map_err(|why: std::io::Error| {
-        ProviderError::refused(format!("a file for helm can't be written: {why}"))
-            .with_hint("TMPDIR names the folder for such files")
-    })
-}
-
-/// Runs `helm` on a cluster.
-async fn helm(cloud: &Clusters, cluster: &Cluster, arguments: &[String]) -> Result<(), ProviderError> {
-    let kubeconfig = file_of(&cloud.kubeconfig(cluster).await?)?;
-    let output = Command::new("helm")
-        .args(arguments)
-        .arg("--kubeconfig")
-        .arg(kubeconfig.path())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|why| no_helm(&why))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.trim().trim_start_matches("Error: ");
-    let verb = arguments.first().map_or("helm", String::as_str);
-    let message = format!("helm {verb}: {said}");
-    // A run that was killed has left its mark, which passes with `--atomic` or by hand.
-    Err(match said.contains("another operation") {
-        true => ProviderError::refused(message)
-            .with_hint("`helm history` shows the one that did not end; `helm rollback` ends it"),
-        false => ProviderError::refused(message),
-    })
-}
-
-fn no_helm(why: &std::io::Error) -> ProviderError {
-    ProviderError::refused(format!("the program `helm` can't be started: {why}")).with_hint(
-        "install it (https://helm.sh/docs/intro/install/), or write `install: false` into the plan and install the \
-         operators another way",
-    )
-}
-
-/// Before anything is made: whether what it takes to install it is there.
-pub(super) async fn lacking(properties: &Value) -> Option<ProviderError> {
-    if properties["install"] != true {
-        return None;
-    }
-    let mut helm = Command::new("helm");
-    let asked = helm
-        .args(["version", "--short"])
-        .stdin(Stdio::null())
-        .output()
-        .await;
-    asked.err().map(|why| no_helm(&why))
 }
 
 impl Place {
@@ -426,7 +347,7 @@ impl Resource for HelmRelease {
             "--timeout",
             TIMEOUT,
         ];
-        helm(cloud, &cluster.cluster, &arguments.map(str::to_owned)).await
+        helm_program::run(cloud, &cluster.cluster, &arguments.map(str::to_owned)).await
     }
 
     async fn outlives(_cloud: &Clusters, id: &str) -> Result<bool, ProviderError> {

@@ -11,6 +11,7 @@ mod cluster;
 mod compare;
 mod error;
 mod helm;
+mod helm_program;
 mod identity;
 mod object;
 mod ownership;
@@ -20,6 +21,7 @@ mod quantity;
 mod readiness;
 mod release;
 mod secret;
+mod standing;
 mod value;
 
 pub use client::Clusters;

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::apply::{for_creation, for_update};
-use super::client::{Clusters, Standing, Writing};
+use super::client::Clusters;
 use super::identity::{Identity, Place};
+use super::standing::{Standing, Writing};
 use super::{Cluster, compare, ownership, readiness};
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
 use crate::resource::Change;

@@ -7,8 +7,9 @@ use futures::stream::{self, StreamExt};
 use serde::Deserialize as _;
 
 use super::apply::{for_creation, for_update};
-use super::client::{Clusters, Writing};
-use super::{HelmRelease, KubernetesObject, SecretObject, helm, object};
+use super::client::Clusters;
+use super::standing::Writing;
+use super::{HelmRelease, KubernetesObject, SecretObject, helm_program, object};
 use crate::provider::{Concern, ErrorClass, Gravity, ProviderError, Resource, Wanted};
 use crate::resource::references;
 
@@ -22,7 +23,7 @@ pub(super) async fn check(cloud: &Clusters, wanted: &[Wanted<'_>]) -> Vec<Concer
             let error = match one.address.kind() {
                 // The values of secrets are fetched for the call that writes them, and no other.
                 SecretObject::KIND => None,
-                HelmRelease::KIND => helm::lacking(one.properties).await,
+                HelmRelease::KIND => helm_program::lacking(one.properties).await,
                 _ => try_out(cloud, one, wanted).await.err(),
             }?;
             Some(concern(one, error))

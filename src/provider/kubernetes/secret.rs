@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::apply::{for_creation, for_update};
-use super::client::{Clusters, Writing};
+use super::client::Clusters;
 use super::cluster::known;
 use super::object::{Outputs, canonical, locate, look};
+use super::standing::Writing;
 use super::{Cluster, KubernetesObject, SecretSource, compare};
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
 use crate::resource::{Change, Ref};

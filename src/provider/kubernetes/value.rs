@@ -73,7 +73,7 @@ async fn secrets_manager(
 ) -> Result<Vec<u8>, ProviderError> {
     let region = match (name.split(':').nth(3), cluster) {
         (Some(region), _) if name.starts_with("arn:") => region,
-        (_, Cluster::Eks(eks)) => &eks.region,
+        (_, Cluster::Eks(eks)) => eks.region.as_str(),
         _ => {
             return Err(ProviderError::refused(format!(
                 "nothing says in which region the secret `{name}` is"

@@ -1,5 +1,7 @@
 //! Kinds that come on the way: a definition and its objects in one apply.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::cluster::shared;
@@ -55,7 +57,7 @@ async fn a_definition_and_its_object_come_in_one_apply() {
     let collector = std::thread::spawn(move || {
         for _ in 0..60 {
             let_go(shared(), &collection);
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
     });
     rig.destroy().await;
@@ -69,28 +71,32 @@ async fn a_definition_and_its_object_come_in_one_apply() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operators_word_is_waited_for() {
     let rig = Rig::new();
-    rig.apply(&[desired(definition("two.vvbill.test", true))]).await;
-    let all = [
-        desired(definition("two.vvbill.test", true)),
-        desired(queue(&rig, "two.vvbill.test", "main")),
-    ];
+    let definition = desired(definition("two.vvbill.test", true));
+    let mut manifest = queue(&rig, "two.vvbill.test", "main");
+    let first = desired(manifest.clone());
+    rig.apply(&[definition.clone(), after(first, &[&definition])])
+        .await;
     let path = rig.path("two.vvbill.test/v1/queues", "main");
+    let say = move |generation: u32, ready: &str, reason: &str| {
+        let status = json!({ "status": { "observedGeneration": generation, "conditions": [
+            { "type": "Ready", "status": ready, "reason": reason },
+        ] } });
+        shared().merge(&format!("{path}/status"), "operator", &status);
+    };
+    say(1, "True", "Started");
+    manifest["spec"]["depth"] = json!(7);
+    let all = [definition.clone(), after(desired(manifest), &[&definition])];
     let operator = std::thread::spawn(move || {
-        let say = |generation: u32, ready: &str, reason: &str| {
-            let status = json!({ "status": { "observedGeneration": generation, "conditions": [
-                { "type": "Ready", "status": ready, "reason": reason },
-            ] } });
-            shared().merge(&format!("{path}/status"), "operator", &status);
-        };
-        while shared().get(&path).is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        say(1, "False", "Starting");
-        std::thread::sleep(std::time::Duration::from_millis(700));
-        say(1, "True", "Started");
+        std::thread::sleep(Duration::from_millis(1500));
+        say(2, "False", "Restarting");
+        std::thread::sleep(Duration::from_millis(700));
+        say(2, "True", "Started");
     });
-    // The operator is seen at the latest by the second apply.
     rig.apply(&all).await;
     operator.join().unwrap();
+    let said = rig.progress().join("\n");
+    for step in ["its operator has not seen the change yet", "Restarting"] {
+        assert!(said.contains(step), "not said: {step}\n{said}");
+    }
     rig.assert_settled(&all).await;
 }

@@ -1,12 +1,10 @@
 //! Tokens of EKS, judged by botocore, which signs the same call on its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use vvbill::provider::aws::eks::signed_token;
-
-use super::rig::script;
 
 /// The environment that `cargo xtask setup` makes.
 fn python() -> PathBuf {
@@ -30,7 +28,7 @@ fn check(region: &str, cluster: &str, session_token: Option<&str>) {
     let token = signed_token(credentials, region, cluster, now).unwrap();
     assert_eq!(format!("{token:?}"), "(sensitive)");
     let judged = Command::new(python())
-        .arg(script("token.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/token.py"))
         .args([token.expose(), region, cluster, "AKIDEXAMPLE", secret])
         .arg(session_token.unwrap_or_default())
         .output()

@@ -4,6 +4,7 @@ mod cluster;
 mod controllers;
 mod crash;
 mod definitions;
+#[cfg(feature = "aws")]
 mod eks;
 mod fields;
 mod helm;

@@ -1,7 +1,6 @@
 //! The engine over the tests' cluster, and manifests to apply.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vvbill::apply::{self, Event, Interrupt, Outcome, Pauses, Session};
 use vvbill::plan::{self, Mode, Options, Plan};
+#[cfg(feature = "aws")]
 use vvbill::provider::aws::Aws;
 use vvbill::provider::kubernetes::{
     Cluster, Clusters, KubeconfigCluster, Kubernetes, KubernetesObject, NAME,
@@ -46,8 +46,11 @@ pub fn provider(force_conflicts: bool) -> Kubernetes {
         force_conflicts,
         ..Connection::default()
     };
-    let aws = Arc::new(Aws::new(connection.clone()));
-    Kubernetes::new(Clusters::new(connection, aws))
+    #[cfg(feature = "aws")]
+    let clusters = Clusters::new(connection.clone(), Arc::new(Aws::new(connection)));
+    #[cfg(not(feature = "aws"))]
+    let clusters = Clusters::new(connection);
+    Kubernetes::new(clusters)
 }
 
 impl Rig {
