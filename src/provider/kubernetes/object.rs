@@ -9,7 +9,7 @@ use super::apply::{for_creation, for_update};
 use super::client::Clusters;
 use super::identity::{Identity, Place};
 use super::standing::{Standing, Writing};
-use super::{Cluster, compare, ownership, readiness};
+use super::{Cluster, FIELD_MANAGER, compare, ownership, readiness};
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
 use crate::resource::Change;
 
@@ -168,7 +168,11 @@ impl Serialize for KubernetesObject {
     }
 }
 
-/// Without what the API server writes, and without nulls, which it drops.
+/// The label by which an object says whose it is. Ours in any case: the API server notes no owner of an object that
+/// has none of its fields from us, as a bare namespace.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Without what the API server writes, without nulls, which it drops, and with the label that says whose it is.
 pub(super) fn canonical(object: &Value) -> Value {
     let mut object = without_nulls(object);
     if let Some(map) = object.as_object_mut() {
@@ -185,6 +189,13 @@ pub(super) fn canonical(object: &Value) -> Value {
             ]
             .contains(&key.as_str())
         });
+        let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+        if let Some(labels) = labels
+            .as_object_mut()
+            .filter(|labels| !labels.contains_key(MANAGED_BY))
+        {
+            labels.insert(MANAGED_BY.into(), FIELD_MANAGER.into());
+        }
     }
     object
 }

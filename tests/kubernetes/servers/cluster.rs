@@ -34,7 +34,7 @@ pub fn shared() -> &'static Cluster {
 }
 
 const UNTIL_WE_END: &str =
-    r#"folder=$1; shift; "$@" & child=$!; cat; kill "$child"; wait "$child"; rm -rf "$folder""#;
+    r#"folder=$1; shift; "$@" & child=$!; cat; kill -KILL "$child"; wait "$child"; rm -rf "$folder""#;
 
 fn server(folder: &Path, program: &Path, arguments: &[String]) -> Child {
     let log =

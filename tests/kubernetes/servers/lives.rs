@@ -93,7 +93,7 @@ async fn a_field_that_left_the_manifest_is_taken_back() {
     rig.apply(&less).await;
     rig.assert_settled(&less).await;
     let live = shared().get(&rig.path("apps/v1/deployments", "api")).unwrap();
-    assert_eq!(live["metadata"]["labels"], serde_json::Value::Null);
+    assert_eq!(live["metadata"]["labels"]["app"], serde_json::Value::Null);
     let environment = &live["spec"]["template"]["spec"]["containers"][0]["env"];
     assert_eq!(environment.as_array().unwrap().len(), 1, "{environment}");
 }
