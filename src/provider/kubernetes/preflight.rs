@@ -18,20 +18,19 @@ const AT_ONCE: usize = 8;
 
 /// Everything that speaks against what is wanted.
 pub(super) async fn check(cloud: &Clusters, wanted: &[Wanted<'_>]) -> Vec<Concern> {
-    let concerns = stream::iter(wanted)
-        .map(|one| async move {
-            let error = match one.address.kind() {
-                // The values of secrets are fetched for the call that writes them, and no other.
-                SecretObject::KIND => None,
-                HelmRelease::KIND => helm_program::lacking(one.properties).await,
-                _ => try_out(cloud, one, wanted).await.err(),
-            }?;
-            Some(concern(one, error))
-        })
-        .buffered(AT_ONCE)
-        .collect::<Vec<_>>()
-        .await;
+    let asked: Vec<_> = wanted.iter().map(|one| ask(cloud, one, wanted)).collect();
+    let concerns: Vec<Option<Concern>> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     concerns.into_iter().flatten().collect()
+}
+
+async fn ask(cloud: &Clusters, one: &Wanted<'_>, all: &[Wanted<'_>]) -> Option<Concern> {
+    let error = match one.address.kind() {
+        // The values of secrets are fetched for the call that writes them, and no other.
+        SecretObject::KIND => None,
+        HelmRelease::KIND => helm_program::lacking(one.properties).await,
+        _ => try_out(cloud, one, all).await.err(),
+    }?;
+    Some(concern(one, error))
 }
 
 fn concern(one: &Wanted<'_>, error: ProviderError) -> Concern {

@@ -210,6 +210,20 @@ impl Cluster {
         answered(path, request.send(change.to_string()))
     }
 
+    /// The same for what may be gone by now.
+    pub fn merge_if_there(&self, path: &str, manager: &str, change: &Value) {
+        let request = self
+            .agent
+            .patch(format!("{}{path}?fieldManager={manager}", self.url));
+        let request = request.header("authorization", format!("Bearer {ADMIN}"));
+        let request = request.header("content-type", "application/merge-patch+json");
+        let answer = request.send(change.to_string()).unwrap();
+        assert!(
+            answer.status().is_success() || answer.status() == 404,
+            "{path}: {answer:?}"
+        );
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Value {
         let request = self.agent.post(format!("{}{path}", self.url));
         let request = request.header("authorization", format!("Bearer {ADMIN}"));

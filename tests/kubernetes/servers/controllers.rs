@@ -69,10 +69,8 @@ pub fn roll_out(deployment: &Value) {
         "observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas,
         "readyReplicas": replicas, "availableReplicas": replicas,
     } });
-    let path = path_of(deployment);
-    if shared().get(&path).is_some() {
-        shared().merge(&format!("{path}/status"), "kube-controller-manager", &status);
-    }
+    let path = format!("{}/status", path_of(deployment));
+    shared().merge_if_there(&path, "kube-controller-manager", &status);
 }
 
 /// As the garbage collector, once dependents are gone.
@@ -82,7 +80,7 @@ pub fn let_go(cluster: &Cluster, collection: &str) {
         let waits = !metadata["deletionTimestamp"].is_null() && !metadata["finalizers"].is_null();
         if waits {
             let path = format!("{collection}/{}", metadata["name"].as_str().unwrap());
-            cluster.merge(
+            cluster.merge_if_there(
                 &path,
                 "kube-controller-manager",
                 &json!({ "metadata": { "finalizers": null } }),
