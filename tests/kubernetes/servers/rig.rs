@@ -328,9 +328,3 @@ pub fn failures(outcome: &Outcome) -> String {
     });
     lines.collect::<Vec<_>>().join("\n")
 }
-
-pub fn script(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/kubernetes")
-        .join(name)
-}

@@ -50,7 +50,7 @@ async fn a_value_goes_to_the_cluster_and_nowhere_else() {
     let written = format!(
         "{} {} {}",
         json!(plan),
-        json!(rig.state().await),
+        String::from_utf8(rig.state().await.to_json()).unwrap(),
         rig.progress().join("\n")
     );
     for value in ["hunter2", "aHVudGVyMi"] {
