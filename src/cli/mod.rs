@@ -177,6 +177,7 @@ impl Global {
             endpoint_url: self.endpoint_url.clone(),
             profile: self.profile.clone(),
             request_timeout: Some(self.request_timeout),
+            force_conflicts: false,
         }
     }
 }

@@ -10,6 +10,7 @@ mod bench;
 mod command;
 mod demo;
 mod fake_aws;
+mod kube_apiserver;
 mod lint;
 mod packages;
 mod python;
@@ -43,7 +44,7 @@ enum Task {
     Setup(setup::Options),
     /// Applies plans/local.yaml, sends a million events, kills a worker, accounts for every event, destroys
     Demo(demo::Options),
-    /// Runs every test: those without servers first, then those with real Kafka, Redis, Postgres and moto's AWS
+    /// Runs every test: those without servers first, then those with real Kafka, Redis, Postgres, kube-apiserver and moto's AWS
     Test(test::Options),
     /// Measures, prints the figures and writes them to target/bench/
     #[command(subcommand)]

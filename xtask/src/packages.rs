@@ -94,6 +94,22 @@ pub(crate) const PYTHON_NEEDS: &[Need] = &[Need {
     found: || answers("python3", &["-c", "import venv, ensurepip"]),
 }];
 
+/// For tests of the Kubernetes provider; the API server itself is built.
+pub(crate) const KUBERNETES_NEEDS: &[Need] = &[
+    Need {
+        name: "etcd",
+        reason: "the tests' kube-apiserver keeps its objects there",
+        packages: &["etcd-server"],
+        found: || on_path("etcd"),
+    },
+    Need {
+        name: "openssl",
+        reason: "makes the key of the tests' kube-apiserver",
+        packages: &["openssl"],
+        found: || on_path("openssl"),
+    },
+];
+
 fn on_path(program: &str) -> bool {
     command::find(program, &[]).is_some()
 }

@@ -5,7 +5,7 @@
 
 use clap::Args;
 
-use crate::{Result, command, packages, python, setup, terraform};
+use crate::{Result, command, kube_apiserver, packages, python, setup, terraform};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -41,6 +41,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     setup::install(packages::PYTHON_NEEDS)?;
     python::for_tests()?;
     terraform::for_tests()?;
+    setup::install(packages::KUBERNETES_NEEDS)?;
+    kube_apiserver::build()?;
     let threads = options.server_threads.to_string();
     if !filter.is_empty() {
         return cargo_test(
