@@ -20,7 +20,7 @@ use crate::image::ImageError;
 #[command(after_help = "\
 Examples:
   vvbill service build plans/production.yaml
-  vvbill service push plans/production.yaml --write      to the plan's own repositories, and into the plan")]
+  vvbill service push plans/production.yaml --write     to the plan's repositories, and into the plan")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     verb: Verb,

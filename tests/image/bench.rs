@@ -16,9 +16,9 @@ metadata: {name: local, environment: local}
 target: local
 ingest: # the service
   topic: usage # of everybody
-kafka:
-  topics:
-    usage: {}
+kafka: {version: 4.3.1, brokers: 1}
+buffer: {replicas: 0, maxmemory: 128MiB, sentinel: {count: 3, quorum: 2}}
+aurora: {engine: postgresql, engine_version: 15, shards: 1, database_name: a, master_username: a, master_password: managed}
 ";
 
 pub struct Bench {

@@ -31,10 +31,10 @@ const PASSWORD_BYTES_MAX: u64 = 64 << 10;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  vvbill service push plans/production.yaml --write      to the plan's own repositories, and into the plan
+  vvbill service push plans/production.yaml --write     to the plan's repositories, and into the plan
   vvbill service push plans/production.yaml --to registry.example.com/billing/ingest
   vvbill service push plans/local.yaml --to 127.0.0.1:5000/ingest --json | jq -r .references[0]
-  vvbill service push plans/production.yaml --to ghcr.io/me/ingest --username me --password-stdin < token")]
+  vvbill service push plans/production.yaml --to ghcr.io/me/a --username me --password-stdin < token")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     file: PlanFile,
@@ -80,10 +80,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, targets: Targets, report: &Report) -> Result<Exit, Error> {
     let connection = targets.connection.clone();
-    let site = Site::of_plan(&arguments.file, Findings::PassOver, targets, report)?;
-    let folder = arguments.from.clone().unwrap_or_else(|| folder_of(site.name()));
-    let image = image::read(&folder)?;
-    let goal = goal(arguments, &site)?;
+    let spec = plan_file::load(&arguments.file, Findings::PassOver, report)?.spec;
+    let own = || folder_of(&spec.metadata.name);
+    let image = image::read(&arguments.from.clone().unwrap_or_else(own))?;
+    let goal = goal(arguments, &spec, targets, report)?;
     if arguments.write && !goal.is_own && goal.repositories.len() > 1 {
         return Err(
             Error::usage("the plan names one image, and it would be pushed to several repositories")
@@ -107,14 +107,8 @@ pub(crate) fn run(arguments: &Arguments, targets: Targets, report: &Report) -> R
             .unwrap_or_default(),
     };
     if arguments.write {
-        write(arguments, &site.spec, &value, report)?;
-    } else if site
-        .spec
-        .ingest
-        .as_ref()
-        .and_then(|ingest| ingest.image.as_deref())
-        != Some(&value)
-    {
+        write(arguments, &spec, &value, report)?;
+    } else if named(&spec) != Some(&value) {
         report.hint(&format!(
             "`ingest.image: {value}` has the plan run it; --write writes that"
         ));
@@ -172,7 +166,7 @@ struct Goal {
     is_own: bool,
 }
 
-fn goal(arguments: &Arguments, site: &Site) -> Result<Goal, Error> {
+fn goal(arguments: &Arguments, spec: &Spec, targets: Targets, report: &Report) -> Result<Goal, Error> {
     if !arguments.to.is_empty() {
         let parsed = arguments.to.iter().map(|text| text.parse::<Repository>());
         return Ok(Goal {
@@ -180,29 +174,35 @@ fn goal(arguments: &Arguments, site: &Site) -> Result<Goal, Error> {
             is_own: false,
         });
     }
-    let named = site
-        .spec
-        .ingest
-        .as_ref()
-        .and_then(|ingest| ingest.image.as_deref());
-    if let Some(named) = named.filter(|named| !named.starts_with(BUNDLED)) {
+    if let Some(named) = named(spec).filter(|named| !named.starts_with(BUNDLED)) {
         return Ok(Goal {
             repositories: vec![named.parse()?],
             is_own: false,
         });
     }
-    let own = own_repositories(site)?;
+    let own = own_repositories(&Site::of_plan(
+        &arguments.file,
+        Findings::PassOver,
+        targets,
+        report,
+    )?)?;
     if own.is_empty() {
-        return Err(
-            Error::new(format!("nothing says where the image of `{}` goes", site.name()))
-                .because("no repository of the plan stands, and its `ingest.image` names none")
-                .hint("`vvbill apply` makes the repositories of a plan on AWS; --to names another one"),
-        );
+        return Err(Error::new(format!(
+            "nothing says where the image of `{}` goes",
+            *spec.metadata.name
+        ))
+        .because("no repository of the plan stands, and its `ingest.image` names none")
+        .hint("`vvbill apply` makes the repositories of a plan on AWS; --to names another one"));
     }
     Ok(Goal {
         repositories: own,
         is_own: true,
     })
+}
+
+/// The image that the plan has now.
+fn named(spec: &Spec) -> Option<&str> {
+    spec.ingest.as_ref()?.image.as_deref()
 }
 
 /// Those that `apply` made, one in each region.

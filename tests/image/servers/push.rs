@@ -130,10 +130,7 @@ fn a_push_that_broke_off_is_finished_by_the_next() {
     assert_eq!(failed.stdout, "");
     let program = built["layers"][1]["digest"].as_str().unwrap();
     failed.says(&[
-        &format!(
-            "the upload of {program} to {} broke off: ",
-            proxy.host()
-        ),
+        &format!("the upload of {program} to {} broke off: ", proxy.host()),
         "broke off, starts anew",
         "run it again: what has arrived is not sent again",
     ]);
