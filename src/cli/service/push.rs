@@ -189,7 +189,7 @@ fn goal(arguments: &Arguments, spec: &Spec, targets: Targets, report: &Report) -
     if own.is_empty() {
         return Err(Error::new(format!(
             "nothing says where the image of `{}` goes",
-            *spec.metadata.name
+            spec.metadata.name
         ))
         .because("no repository of the plan stands, and its `ingest.image` names none")
         .hint("`vvbill apply` makes the repositories of a plan on AWS; --to names another one"));

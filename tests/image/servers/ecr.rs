@@ -1,7 +1,7 @@
 //! The plan's own repositories on AWS: `apply` makes them, `push` finds them and logs in.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -67,45 +67,62 @@ fn certify(folder: &Path) {
     openssl(&[&sign[..], &by].concat());
 }
 
-/// The whole way on AWS without a hand in between: repositories by `apply`, the login by the SDK, TLS, one push for
-/// each region, and a digest in the plan that names no region.
-#[test]
-fn an_image_gets_into_the_repositories_that_apply_made() {
-    let (bench, fake) = (Bench::new(), Fake::start(&json!({})));
-    certify(bench.folder.path());
-    let registry = Registry::guarded(&Guard {
-        logins: Some(LOGINS),
-        tls: Some(bench.folder.path()),
-    });
-    let tunnel = tunnel(registry.port);
-    for name in ["production.yaml", "specification.yaml"] {
-        let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
-        std::fs::copy(plan, bench.path(name)).unwrap();
+/// vvbill on a fake AWS, whose registries are all the same one.
+struct Account {
+    bench: Bench,
+    fake: Fake,
+    tunnel: u16,
+    _registry: Registry,
+}
+
+impl Account {
+    fn new() -> Self {
+        let bench = Bench::new();
+        certify(bench.folder.path());
+        let registry = Registry::guarded(&Guard {
+            logins: Some(LOGINS),
+            tls: Some(bench.folder.path()),
+        });
+        for name in ["production.yaml", "specification.yaml"] {
+            let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
+            std::fs::copy(plan, bench.path(name)).unwrap();
+        }
+        Self {
+            fake: Fake::start(&json!({})),
+            tunnel: tunnel(registry.port),
+            bench,
+            _registry: registry,
+        }
     }
-    let run = |words: &[&str], password: bool| {
+
+    /// `vvbill WORDS`, with this environment beside what leads to the fake.
+    fn run(&self, words: &[&str], environment: &[(&str, &str)]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vvbill"));
         command
             .args(words)
             .args(["--set", "edge.create_zone=true"])
-            .current_dir(bench.folder.path())
-            .stdin(std::process::Stdio::null())
+            .current_dir(self.bench.folder.path())
+            .stdin(Stdio::null())
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .env("HOME", bench.folder.path())
+            .env("HOME", self.bench.folder.path())
             .env("SOURCE_DATE_EPOCH", "1795564800")
-            .env("AWS_ENDPOINT_URL", &fake.url)
+            .env("AWS_ENDPOINT_URL", &self.fake.url)
             .env("AWS_REGION", "us-east-1")
-            .env("HTTPS_PROXY", format!("http://127.0.0.1:{tunnel}"))
-            .env("SSL_CERT_FILE", bench.path("authority.pem"));
-        if password {
-            command
-                .env("AWS_ACCESS_KEY_ID", "test")
-                .env("AWS_SECRET_ACCESS_KEY", "test");
-        } else {
-            command.env("AWS_EC2_METADATA_DISABLED", "true");
-        }
+            .env("HTTPS_PROXY", format!("http://127.0.0.1:{}", self.tunnel))
+            .env("SSL_CERT_FILE", self.bench.path("authority.pem"))
+            .envs(environment.iter().copied());
         Run::of(command.output().unwrap())
-    };
+    }
+}
+
+/// The whole way on AWS without a hand in between: repositories by `apply`, the login by the SDK, TLS, one push for
+/// each region, and a digest in the plan that names no region.
+#[test]
+fn an_image_gets_into_the_repositories_that_apply_made() {
+    let account = Account::new();
+    let someone = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let nobody = [("AWS_EC2_METADATA_DISABLED", "true")];
     let wanted = REGIONS.map(|region| format!("aws/{region}/ecr_repository/ingest"));
     let apply = [
         "apply",
@@ -114,7 +131,7 @@ fn an_image_gets_into_the_repositories_that_apply_made() {
         "--target",
         &wanted.join(","),
     ];
-    run(&apply, true).expect(0);
+    account.run(&apply, &someone).expect(0);
     let binary = program().display().to_string();
     let build = [
         "service",
@@ -124,12 +141,13 @@ fn an_image_gets_into_the_repositories_that_apply_made() {
         &binary,
         "--json",
     ];
-    let built = run(&build, true).expect(0).json();
+    let built = account.run(&build, &someone).expect(0).json();
     let push = ["service", "push", "production.yaml", "--write", "--json"];
-    run(&push, false)
+    account
+        .run(&push, &nobody)
         .expect(1)
         .says(&["can't log in to", "there are no usable credentials"]);
-    let pushed = run(&push, true).expect(0).json();
+    let pushed = account.run(&push, &someone).expect(0).json();
     let digest = built["digest"].as_str().unwrap();
     let mut references: Vec<&str> = pushed["references"]
         .as_array()
@@ -146,10 +164,10 @@ fn an_image_gets_into_the_repositories_that_apply_made() {
             "{reference}"
         );
     }
-    let plan = std::fs::read_to_string(bench.path("production.yaml")).unwrap();
+    let plan = std::fs::read_to_string(account.bench.path("production.yaml")).unwrap();
     assert!(
         plan.contains(&format!("\ningest:\n  image: bundled@{digest}\n")),
         "{plan}"
     );
-    run(&["validate", "production.yaml"], true).expect(0);
+    account.run(&["validate", "production.yaml"], &someone).expect(0);
 }
