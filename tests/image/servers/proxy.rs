@@ -144,6 +144,7 @@ fn answer(client: &mut TcpStream, is_known: bool, body: &str) {
 }
 
 /// Answers CONNECT for any name by a connection to that port of this machine.
+#[cfg(feature = "aws")]
 pub fn tunnel(port: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let own = listener.local_addr().unwrap().port();
