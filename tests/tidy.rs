@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["resource", "provider", "state"]),
     ("apply", &["resource", "provider", "state", "plan"]),
     ("load", &["endpoints"]),
+    ("image", &[]),
 ];
 
 /// Modules without IO, clocks, threads or async.

@@ -29,6 +29,7 @@ mod render;
 mod report;
 mod saved;
 mod schema;
+mod service;
 mod show;
 mod site;
 mod state;
@@ -198,6 +199,7 @@ enum Command {
     Output(output::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
+    Service(service::Arguments),
     Graph(graph::Arguments),
     State(state::Arguments),
     Unlock(unlock::Arguments),
@@ -233,6 +235,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
+        Command::Service(arguments) => service::run(&arguments, targets, report),
         Command::Graph(arguments) => graph::run(&arguments, targets, report),
         Command::State(arguments) => wait(state::run(arguments, targets, report)),
         Command::Unlock(arguments) => wait(unlock::run(arguments, targets, report)),

@@ -27,8 +27,12 @@ pub(crate) struct Checked {
 
 /// Reads the plan and finds everything that is wrong with it.
 pub(crate) fn check(file: &PlanFile) -> Result<Checked, Error> {
+    check_text(file, read_plan(&file.plan)?)
+}
+
+/// The same with this text in the place of the plan file's.
+pub(crate) fn check_text(file: &PlanFile, first: Vec<u8>) -> Result<Checked, Error> {
     let root = name(&file.plan)?;
-    let first = read_plan(&file.plan)?;
     let mut overrides = spec::Overrides {
         sets: file.overrides.set.clone(),
         ..Default::default()

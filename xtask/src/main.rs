@@ -1,4 +1,4 @@
-//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench | fake-aws`.
+//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench | fake-aws | service-binary`.
 //!
 //! Depends on clap and serde_json alone, so that `cargo xtask` is there within seconds of a clone: what
 //! needs Kafka, Redis or Postgres is done by the programs it builds and drives. It never changes a tracked
@@ -14,6 +14,7 @@ mod kube_apiserver;
 mod lint;
 mod packages;
 mod python;
+mod service_binary;
 mod setup;
 mod terraform;
 mod test;
@@ -51,6 +52,8 @@ enum Task {
     Bench(bench::Subject),
     /// Runs a command with a fake AWS, which lives as long as the command, in the place of the real one
     FakeAws(fake_aws::Options),
+    /// Builds the service as a static binary beside vvbill, as `vvbill service build` packs it
+    ServiceBinary(service_binary::Options),
     /// Checks formatting, clippy, rustdoc, dependencies (cargo-deny) and spelling (typos)
     Lint,
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Bench(subject) => bench::run(&subject),
         Task::FakeAws(options) => fake_aws::run(&options),
+        Task::ServiceBinary(options) => service_binary::run(&options),
         Task::Lint => lint::run(),
     };
     match done {

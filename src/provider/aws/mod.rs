@@ -10,7 +10,7 @@ mod acm;
 mod cloudfront;
 mod cloudwatch;
 mod ec2;
-mod ecr;
+pub mod ecr;
 pub mod eks;
 mod elasticache;
 mod elbv2;
