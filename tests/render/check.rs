@@ -16,7 +16,11 @@ fn every_file_names_its_plan_and_version_and_ends_in_a_line_feed() {
     for plan in ["specification", "production", "staging", "local"] {
         for file in files(plan, Format::ALL) {
             let head: String = file.text.lines().take(8).collect();
-            assert!(head.contains("Rendered by vvbill"), "{plan}: {}: {head}", file.path);
+            assert!(
+                head.contains("Rendered by vvbill"),
+                "{plan}: {}: {head}",
+                file.path
+            );
             assert!(
                 file.text.ends_with('\n') && !file.text.ends_with("\n\n"),
                 "{plan}: {}",

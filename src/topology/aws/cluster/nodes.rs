@@ -6,7 +6,7 @@ use crate::provider::aws::eks::{NodeGroup, Scaling, Taint};
 use crate::provider::aws::{LaunchTemplate, RootVolume};
 use crate::resource::{Address, AtCreation, Ref};
 use crate::spec::{
-    self, AmiFamily, Capacity, Eks, NodeAutoscaler, SecondaryMode, TaintEffect, Tier, VolumeType,
+    self, AmiFamily, Capacity, Eks, Nat, NodeAutoscaler, SecondaryMode, TaintEffect, Tier, VolumeType,
 };
 
 /// A token for metadata doesn't leave the node's own network. Pods need none: their roles come from the pod
@@ -22,9 +22,7 @@ impl Layout<'_> {
     /// `before` are the add-ons without which no node becomes ready.
     pub(super) fn nodes(&mut self, place: &Place<'_>, eks: &Eks, before: &[Address]) -> Result<(), Error> {
         for (name, group) in &eks.node_groups {
-            if !group.managed {
-                return Err(self_managed(name));
-            }
+            // Self-managed ones, which a rule keeps from being applied, are laid out as what they would become.
             let family = family_of(name, group)?;
             self.launch_template(place, name, group, family);
             self.node_group(place, eks, name, group, family, before);
@@ -90,7 +88,10 @@ impl Layout<'_> {
         let routes = place
             .zone_letters()
             .map(|letter| place.address("route_table", &format!("private-{letter}")));
-        let first: Vec<Address> = routes.chain(before.iter().cloned()).collect();
+        let first: Vec<Address> = routes
+            .chain(endpoints(place))
+            .chain(before.iter().cloned())
+            .collect();
         let origin = format!("eks.node_groups.{name}");
         self.add(&address, &wanted, "eks", &origin)
             .depends_on
@@ -142,6 +143,13 @@ impl Layout<'_> {
     }
 }
 
+/// The endpoints that are the only way to AWS's services where there is no NAT gateway.
+fn endpoints<'a>(place: &'a Place<'_>) -> impl Iterator<Item = Address> {
+    let network = place.network;
+    let services = network.endpoints.iter().filter(|_| network.nat == Nat::None);
+    services.map(|service| place.address("vpc_endpoint", service))
+}
+
 /// An operating system that EKS launches by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
@@ -184,15 +192,6 @@ fn family_of(name: &str, group: &spec::NodeGroup) -> Result<Family, Error> {
                 field,
             })
         }
-    }
-}
-
-fn self_managed(name: &str) -> Error {
-    let field = format!("eks.node_groups.{name}.managed");
-    Error::Unusable {
-        why: "EKS's own API makes managed node groups only; self-managed ones are eksctl's".into(),
-        fix: format!("set {field}: true"),
-        field,
     }
 }
 
