@@ -17,8 +17,8 @@ pub(in super::super) const NAMESPACE: &str = "billing";
 /// Where Kubernetes keeps its own.
 const SYSTEM_NAMESPACE: &str = "kube-system";
 
-/// How long the control plane's logs are kept: a quarter, in which an audit asks for them.
-const LOG_DAYS: i32 = 90;
+/// How long the control plane's logs are kept: a year, in which an audit asks for them.
+const LOG_DAYS: i32 = 365;
 
 const POD_IDENTITY_AGENT: &str = "eks-pod-identity-agent";
 const METRICS_SERVER: &str = "metrics-server";

@@ -118,7 +118,8 @@ impl Layout<'_> {
             deletion_protection: aurora.deletion_protection,
             // The second region's copy is the first's data.
             final_snapshot: aurora.final_snapshot && first,
-            iam_authentication: false,
+            // Costs nothing, and lets a person in without the administrator's password.
+            iam_authentication: true,
             copy_tags_to_snapshots: true,
             database_insights: aurora.database_insights.map(|mode| insights_mode(mode).into()),
             performance_insights: insights,

@@ -16,6 +16,9 @@ use crate::spec::{
 
 const SECTION: &str = "edge";
 
+/// Where what isn't encrypted is listened to unless somebody says otherwise.
+const HTTP_PORT: u16 = 80;
+
 /// What reads. A group of origins takes no other methods.
 const READS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 const WRITES: [&str; 4] = ["DELETE", "PATCH", "POST", "PUT"];
@@ -246,8 +249,11 @@ impl Layout<'_> {
             return Ok(("https-only", listener.port.get()));
         }
         let open = listeners.find(|it| it.redirect_to.is_none());
-        let open = open.ok_or(missing("load_balancer.listeners"))?;
-        Ok(("http-only", open.port.get()))
+        // Nobody listens where there is no listener, and a rule says so.
+        Ok((
+            "http-only",
+            open.map_or(HTTP_PORT, |listener| listener.port.get()),
+        ))
     }
 }
 

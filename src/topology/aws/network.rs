@@ -15,8 +15,8 @@ const ANYWHERE: &str = "0.0.0.0/0";
 /// Services that a route leads to; the others have an address in each private subnet.
 const GATEWAYS: &[&str] = &["s3", "dynamodb"];
 
-/// Days that flow logs are kept.
-const FLOW_LOG_RETENTION_DAYS: i32 = 30;
+/// Days that flow logs are kept: who looks into a break-in often comes months late, and a year's cost little.
+const FLOW_LOG_RETENTION_DAYS: i32 = 365;
 
 /// Seconds over which flow logs are gathered: the longer of the two that AWS offers, at fewer entries.
 const FLOW_LOG_INTERVAL_SECONDS: i32 = 600;
@@ -115,7 +115,8 @@ impl Layout<'_> {
                     vpc: place.vpc(),
                     zone: zone.clone(),
                     cidr: place.subnet_cidr(index, side)?.to_string(),
-                    public_addresses: matches!(side, Side::Public),
+                    // What stands in a public one, gateways and load balancers, brings its own.
+                    public_addresses: false,
                     tags,
                 };
                 self.add(&address, &subnet, "network", "network.subnet_prefix");

@@ -83,7 +83,8 @@ impl Layout<'_> {
         let prefix = self.named(&format!("access-logs-{}", place.region));
         let bucket = S3Bucket {
             bucket_prefix: fitting(&prefix, BUCKET_PREFIX_AT_MOST),
-            versioning: false,
+            // Who gets in can't rub out the traces.
+            versioning: true,
             // Load balancers write to no bucket with another key than S3's own.
             kms_key: None,
             block_public_access: true,

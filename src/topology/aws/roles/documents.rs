@@ -47,14 +47,18 @@ pub(super) fn scaling(cluster: &str) -> PolicyDocument {
                 "ec2:DescribeInstanceTypes",
                 "ec2:DescribeLaunchTemplateVersions",
                 "ec2:GetInstanceTypesFromInstanceRequirements",
-                "eks:DescribeNodegroup",
             ],
             "Resource": "*",
         }),
         json!({
             "Effect": "Allow",
+            "Action": "eks:DescribeNodegroup",
+            "Resource": format!("arn:aws:eks:*:*:nodegroup/{cluster}/*/*"),
+        }),
+        json!({
+            "Effect": "Allow",
             "Action": ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"],
-            "Resource": "*",
+            "Resource": "arn:aws:autoscaling:*:*:autoScalingGroup:*",
             "Condition": { "StringEquals": own_group },
         }),
     ])
