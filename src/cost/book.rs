@@ -156,6 +156,12 @@ impl Book {
             .filter(fits)
             .max_by_key(|price| (price.of.is_some(), price.region.is_some()))
     }
+
+    /// In what `item` is counted: as its price has it, else as the book has it elsewhere, else by its nature.
+    pub(super) fn unit(&self, item: Item, price: Option<&Price>) -> Option<Unit> {
+        let elsewhere = || self.prices.iter().find(|price| price.item == item);
+        price.or_else(elsewhere).map(|price| price.per).or(item.unit())
+    }
 }
 
 impl Scope {

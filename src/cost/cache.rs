@@ -13,6 +13,11 @@ pub(super) fn demands(inventory: &Inventory<'_>, demands: &mut Vec<Demand>) {
         let nodes = shards * (replicas + Decimal::ONE);
         let node_type = text(group, "/node_type").unwrap_or("unknown");
         let engine = text(group, "/engine").unwrap_or("redis");
+        let title = if engine == "valkey" {
+            "Valkey Cluster"
+        } else {
+            "Redis Cluster"
+        };
         let short = node_type.trim_start_matches("cache.");
         let basis = format!(
             "{} × (1 + {})",
@@ -22,6 +27,7 @@ pub(super) fn demands(inventory: &Inventory<'_>, demands: &mut Vec<Demand>) {
         demands.push(
             Demand::running(Row::Cache, Item::CacheNode, Range::fixed(nodes), &[group])
                 .of(format!("{engine} {node_type}"))
+                .titled(title)
                 .told(format!("{} × {short}", plain(nodes)), basis),
         );
     }

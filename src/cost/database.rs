@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::inventory::{Inventory, text};
+use super::inventory::{Inventory, number, text};
 use super::item::{Item, Row};
 use super::quantity::{Count, Demand, Range, counted, plain};
 use crate::resource::{Desired, references};
@@ -19,6 +19,7 @@ pub(super) fn demands(inventory: &Inventory<'_>, demands: &mut Vec<Demand>) {
     }
     for shards in inventory.by_region("db_cluster") {
         data(inventory, &shards, demands);
+        insights(inventory, &shards, demands);
     }
     for proxies in inventory.by_region("db_proxy") {
         poolers(inventory, &proxies, demands);

@@ -309,13 +309,14 @@ fn line(demand: Demand, inventory: &Inventory<'_>, book: &Book) -> Line {
         .iter()
         .map(|component| component.monthly)
         .sum::<Option<Range>>();
-    let formula = formula(&demand, price, inventory);
+    let formula = formula(&demand, price, inventory, book);
     let name = demand.row.name();
+    let title = demand.title.unwrap_or(demand.row.title());
     let (id, title) = match demand.part.as_str() {
-        "" => (format!("{name}/{}", demand.region), demand.row.title().to_owned()),
+        "" => (format!("{name}/{}", demand.region), title.to_owned()),
         part => (
             format!("{name}/{}/{part}", demand.region),
-            format!("{}, {part}", demand.row.title()),
+            format!("{title}, {part}"),
         ),
     };
     Line {
@@ -339,15 +340,21 @@ fn line(demand: Demand, inventory: &Inventory<'_>, book: &Book) -> Line {
 }
 
 /// The quantity in the price's unit.
-fn quantity(count: &Count, price: Option<&Price>, inventory: &Inventory<'_>) -> Option<Range> {
-    match count {
-        Count::Amount(amount) => Some(*amount),
-        Count::Unstated(_) => None,
-        Count::Running(things) => match price.map(|price| (price.per, price.hours)) {
-            Some((Unit::Month, _)) => Some(*things),
-            Some((_, Some(hours))) => Some(things.map(|it| it * Decimal::from(hours))),
-            _ => Some(things.map(|it| it * inventory.hours())),
-        },
+fn quantity(
+    count: &Count,
+    unit: Option<Unit>,
+    price: Option<&Price>,
+    inventory: &Inventory<'_>,
+) -> Option<Range> {
+    match (count, unit) {
+        (Count::Amount(amount), _) => Some(*amount),
+        (Count::Unstated(_), _) => None,
+        (Count::Running(things), Some(Unit::Month)) => Some(*things),
+        (Count::Running(things), _) => {
+            let own = price.and_then(|price| price.hours).map(Decimal::from);
+            let hours = own.unwrap_or(inventory.hours());
+            Some(things.map(|it| it * hours))
+        }
     }
 }
 
@@ -357,7 +364,8 @@ fn components(
     inventory: &Inventory<'_>,
     book: &Book,
 ) -> (Vec<Component>, Option<Unknown>) {
-    let quantity = quantity(&demand.count, price, inventory);
+    let unit = book.unit(demand.item, price);
+    let quantity = quantity(&demand.count, unit, price, inventory);
     let unknown = match (&demand.count, price) {
         (Count::Unstated(field), _) => Some(Unknown::Quantity(field)),
         (_, None) => Some(Unknown::Price),
@@ -366,7 +374,7 @@ fn components(
     let Some((price, quantity)) = price.zip(quantity) else {
         let tiers = price.map(Price::tiers).unwrap_or_default();
         let component = Component {
-            unit: price.map(|price| price.per),
+            unit,
             quantity,
             price: tiers.first().map(|tier| tier.price.0),
             ..nothing_known()
@@ -426,9 +434,10 @@ fn rounded(cost: Decimal, book: &Book) -> Decimal {
 }
 
 /// `8 nodes (4 to 16) × 720 h × 0.19 USD`.
-fn formula(demand: &Demand, price: Option<&Price>, inventory: &Inventory<'_>) -> String {
+fn formula(demand: &Demand, price: Option<&Price>, inventory: &Inventory<'_>, book: &Book) -> String {
     let mut factors = vec![demand.basis.clone()];
-    if matches!(demand.count, Count::Running(_)) && price.is_none_or(|price| price.per == Unit::Hour) {
+    let by_month = book.unit(demand.item, price) == Some(Unit::Month);
+    if matches!(demand.count, Count::Running(_)) && !by_month {
         let hours = price
             .and_then(|price| price.hours)
             .map_or(inventory.hours(), Decimal::from);

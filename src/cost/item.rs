@@ -28,6 +28,8 @@ pub enum Item {
     DatabaseReplicatedIo,
     /// A vCPU behind an RDS Proxy.
     DatabaseProxy,
+    /// A vCPU whose performance is kept for longer than is free.
+    DatabaseInsights,
     /// A cache node; `of` engine and type.
     CacheNode,
     /// A load balancer; `of` its kind.
@@ -118,6 +120,13 @@ impl Item {
         }
     }
 
+    /// The only unit that it takes, where there is only one.
+    pub(super) fn unit(self) -> Option<Unit> {
+        [Unit::Gigabyte, Unit::GigabyteMonth, Unit::Million]
+            .into_iter()
+            .find(|unit| self.takes(*unit))
+    }
+
     /// As a price book names it.
     pub fn name(self) -> String {
         named(&self)
@@ -145,6 +154,7 @@ pub enum Row {
     DatabaseIo,
     DatabaseReplication,
     Proxies,
+    Insights,
     LoadBalancerUnits,
     NatGateways,
     NatData,
@@ -193,7 +203,8 @@ impl Row {
             | Self::DatabaseBackup
             | Self::DatabaseIo
             | Self::DatabaseReplication
-            | Self::Proxies => "RDS Aurora",
+            | Self::Proxies
+            | Self::Insights => "RDS Aurora",
             Self::Cache => "ElastiCache",
             Self::LoadBalancer | Self::TransferOut | Self::LoadBalancerUnits => "Load Balancer",
             Self::Logs | Self::Metrics | Self::LogStorage | Self::Alarms => "CloudWatch",
@@ -219,7 +230,7 @@ impl Row {
             Self::DatabaseStorage => "Storage",
             Self::DatabaseBackup => "Backups",
             Self::Cache => "Redis Cluster",
-            Self::LoadBalancer => "Load Balancer",
+            Self::LoadBalancer => "ALB",
             Self::TransferOut => "Data Transfer",
             Self::Logs => "Logs",
             Self::Metrics => "Metrics",
@@ -228,6 +239,7 @@ impl Row {
             Self::DatabaseIo => "I/O Requests",
             Self::DatabaseReplication => "Replicated Writes",
             Self::Proxies => "Poolers",
+            Self::Insights => "Performance Insights",
             Self::LoadBalancerUnits => "Capacity Units",
             Self::NatGateways => "NAT Gateways",
             Self::NatData => "Data through NAT",

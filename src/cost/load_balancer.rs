@@ -13,6 +13,7 @@ const BYTES_AN_HOUR_AND_UNIT: u64 = 1_000_000_000;
 pub(super) fn demands(inventory: &Inventory<'_>, demands: &mut Vec<Demand>) {
     for balancer in inventory.of("load_balancer") {
         let kind = text(balancer, "/type").unwrap_or("application");
+        let title = if kind == "network" { "NLB" } else { "ALB" };
         demands.push(
             Demand::running(
                 Row::LoadBalancer,
@@ -21,6 +22,7 @@ pub(super) fn demands(inventory: &Inventory<'_>, demands: &mut Vec<Demand>) {
                 &[balancer],
             )
             .of(kind)
+            .titled(title)
             .told(format!("1 {kind} load balancer"), "1 load balancer"),
         );
         if balancer.address.region() == inventory.primary() {

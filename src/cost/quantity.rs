@@ -77,6 +77,8 @@ pub(super) enum Count {
 pub(super) struct Demand {
     pub row: Row,
     pub region: String,
+    /// Another name than the row's.
+    pub title: Option<&'static str>,
     /// What tells lines of the same row and region apart; empty where there is one.
     pub part: String,
     /// What it is, in words: `8 × m6i.xlarge`.
@@ -114,6 +116,7 @@ impl Demand {
         Self {
             row,
             region: first.map_or_else(String::new, |it| it.address.region().to_owned()),
+            title: None,
             part: String::new(),
             detail: String::new(),
             item,
@@ -130,6 +133,12 @@ impl Demand {
     #[must_use]
     pub(super) fn of(mut self, of: impl Into<String>) -> Self {
         self.of = Some(of.into());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn titled(mut self, title: &'static str) -> Self {
+        self.title = Some(title);
         self
     }
 

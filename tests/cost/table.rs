@@ -15,7 +15,7 @@ const TABLE: [(&str, &str, u32); 11] = [
     ("RDS Aurora", "Storage", 100),
     ("RDS Aurora", "Backups", 95),
     ("ElastiCache", "Redis Cluster", 1166),
-    ("Load Balancer", "Load Balancer", 25),
+    ("Load Balancer", "ALB", 25),
     ("Load Balancer", "Data Transfer", 900),
     ("CloudWatch", "Logs", 250),
     ("CloudWatch", "Metrics", 100),

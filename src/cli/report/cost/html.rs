@@ -79,13 +79,13 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, TemplateError> {
     let facts = view.delta().into_iter().chain(view.a_million());
     let values = Values {
         plan: estimate.plan.clone(),
-        heading: view.heading(),
+        heading: words(&view.heading()),
         generated: view.generated.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         version: env!("CARGO_PKG_VERSION"),
         total: total(whole, estimate),
         is_known: whole.unknown == 0,
         bounds: bounds(Some(whole.known), estimate),
-        facts: facts.collect(),
+        facts: facts.map(|fact| words(&fact)).collect(),
         breaches: breaches(view),
         groups: groups(view),
         weeks: weeks(view),
@@ -93,29 +93,34 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, TemplateError> {
         a_million: a_million(view),
         has_beyond: view.rates.iter().any(|rate| rate.is_beyond),
         parts: parts(view),
-        against: view.against.clone(),
+        against: words(&view.against),
         changes: changes(view),
         outside: estimate
             .outside
             .iter()
             .map(|line| format!("{} ({})", line.title, line.region))
             .collect(),
-        outside_why: estimate.outside_why.clone().unwrap_or_default(),
+        outside_why: words(estimate.outside_why.as_deref().unwrap_or_default()),
         not_counted: estimate
             .not_counted
             .iter()
-            .map(|left| format!("{}: {}", left.what, left.price))
+            .map(|left| words(&format!("{}: {}", left.what, left.price)))
             .collect(),
     };
     TEMPLATES.fill("report/cost.html", &values)
+}
+
+/// Without the marks that a terminal has around names.
+fn words(text: &str) -> String {
+    text.replace('`', "")
 }
 
 fn breaches(view: &View<'_>) -> Vec<BreachValues> {
     view.breaches
         .iter()
         .map(|breach| BreachValues {
-            message: breach.message.clone(),
-            lines: breach.lines.clone(),
+            message: words(&breach.message),
+            lines: breach.lines.iter().map(|line| words(line)).collect(),
         })
         .collect()
 }
@@ -221,7 +226,7 @@ fn rows(view: &View<'_>, line: &Line) -> Vec<RowValues> {
                 |range| money(range.expected, estimate),
             ),
             bounds: bounds(component.monthly, estimate),
-            how: only_first(how(line, &estimate.book)),
+            how: only_first(words(&how(line, &estimate.book))),
             source: only_first(line.source.clone().unwrap_or_default()),
             is_unknown: line.unknown.is_some(),
         }

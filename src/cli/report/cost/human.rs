@@ -25,7 +25,7 @@ pub(crate) fn render(view: &View<'_>) -> String {
         "\n{}",
         paint(
             style::STRONG,
-            format!("Total: {} a month", total(whole, estimate))
+            format!("Total of a month: {}", total(whole, estimate))
         )
     );
     let range = bounds(Some(whole.known), estimate);

@@ -12,7 +12,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::cost::budget::Breach;
 use crate::cost::curve::{Rate, Week};
 use crate::cost::difference::Difference;
-use crate::cost::{Component, Estimate, Line, Range, Total, Unknown, plain};
+use crate::cost::{Component, Estimate, Line, Range, Total, Unit, Unknown, plain};
 
 /// Everything that is known of the cost of a plan.
 #[derive(Debug)]
@@ -143,9 +143,10 @@ fn bounds(range: Option<Range>, estimate: &Estimate) -> String {
     }
 }
 
-/// `5,760 hours`.
+/// `5,760 hours`; things that are paid by the month are only counted.
 fn quantity(component: &Component) -> String {
-    let unit = component.unit.map_or("", crate::cost::Unit::plural);
+    let unit = component.unit.filter(|unit| *unit != Unit::Month);
+    let unit = unit.map_or("", Unit::plural);
     match component.quantity {
         Some(range) => format!("{} {unit}", plain(range.expected.round_dp(2)))
             .trim_end()
