@@ -19,7 +19,7 @@ use crate::resource::Desired;
 use crate::spec::{Money, Spec};
 use crate::topology;
 
-/// Price the plan: a month, line by line, each with its quantity, price, formula and source
+/// Price a month of the plan, each line with its formula and source
 ///
 /// Quantities come from the resources that the plan asks for and from its rate of events; prices from a dated
 /// book. What has no price, or no amount, is unknown: it is listed, and the total says so. Findings of the

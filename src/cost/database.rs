@@ -12,6 +12,7 @@ use crate::spec::rules::facts::machine;
 /// Aurora's default, where the plan names no storage type.
 const STANDARD: &str = "aurora";
 const IO_OPTIMIZED: &str = "aurora-iopt1";
+const FREE_INSIGHTS_DAYS: u32 = 7;
 
 pub(super) fn demands(inventory: &Inventory<'_>, demands: &mut Vec<Demand>) {
     for shard in inventory.of("db_cluster") {
@@ -113,6 +114,32 @@ fn requests(inventory: &Inventory<'_>, field: &'static str) -> Count {
     }
 }
 
+/// Of all members of a shard.
+fn vcpus(inventory: &Inventory<'_>, shard: &Desired) -> u32 {
+    let members = members_of(inventory, shard);
+    let machines = members
+        .iter()
+        .filter_map(|member| machine::database(text(member, "/class")?));
+    machines.map(|machine| machine.vcpu).sum()
+}
+
+/// Seven days of Performance Insights are free; more of them, and Database Insights' advanced mode, are not.
+fn insights(inventory: &Inventory<'_>, shards: &[&Desired], demands: &mut Vec<Demand>) {
+    let days = number(shards[0], "/performance_insights_days").unwrap_or_default();
+    let is_advanced = text(shards[0], "/database_insights") == Some("advanced");
+    if !is_advanced && days <= Decimal::from(FREE_INSIGHTS_DAYS) {
+        return;
+    }
+    let vcpu: u32 = shards.iter().map(|shard| vcpus(inventory, shard)).sum();
+    let mode = if is_advanced { "advanced" } else { "standard" };
+    demands.push(
+        Demand::running(Row::Insights, Item::DatabaseInsights, Range::fixed(vcpu), shards)
+            .of(mode)
+            .told(format!("{mode}, {} days", plain(days)), counted(vcpu, "vCPU"))
+            .from("aurora", "aurora.database_insights"),
+    );
+}
+
 /// A pooler is paid by the vCPU of what it stands before.
 fn poolers(inventory: &Inventory<'_>, proxies: &[&Desired], demands: &mut Vec<Demand>) {
     let mut vcpu = 0;
@@ -121,14 +148,7 @@ fn poolers(inventory: &Inventory<'_>, proxies: &[&Desired], demands: &mut Vec<De
         let shard = shards
             .into_iter()
             .find(|it| it.address.name() == proxy.address.name());
-        let members = shard
-            .map(|shard| members_of(inventory, shard))
-            .unwrap_or_default();
-        vcpu += members
-            .iter()
-            .filter_map(|member| machine::database(text(member, "/class")?))
-            .map(|machine| machine.vcpu)
-            .sum::<u32>();
+        vcpu += shard.map_or(0, |shard| vcpus(inventory, shard));
     }
     let detail = counted(proxies.len() as u64, "RDS Proxy").replace("Proxys", "Proxies");
     demands.push(
