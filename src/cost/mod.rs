@@ -22,6 +22,7 @@ mod item;
 mod load_balancer;
 mod monitoring;
 mod network;
+mod pricing;
 mod quantity;
 mod storage;
 
@@ -65,6 +66,6 @@ impl Input<'_> {
         monitoring::demands(&inventory, &mut demands);
         storage::demands(&inventory, &mut demands);
         edge::demands(&inventory, &mut demands);
-        estimate::price(self, &inventory, demands)
+        pricing::price(self, &inventory, demands)
     }
 }
