@@ -6,6 +6,8 @@
 mod cases;
 #[path = "cost/command.rs"]
 mod command;
+#[path = "cost/curves.rs"]
+mod curves;
 #[path = "cost/plans.rs"]
 mod plans;
 #[path = "cost/table.rs"]

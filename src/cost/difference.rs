@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::estimate::{Component, Estimate, Line, Total};
+use super::item::Unit;
 use super::quantity::plain;
 
 /// Two estimates, compared.
@@ -111,7 +112,11 @@ impl<'a> Change<'a> {
 
 /// Whether both cost the same for the same reason. Words don't count.
 fn same(one: &Line, other: &Line) -> bool {
-    one.components == other.components && one.unknown == other.unknown
+    let figures = |line: &Line| {
+        let figures = |it: &Component| (it.unit, it.quantity, it.price, it.monthly);
+        line.components.iter().map(figures).collect::<Vec<_>>()
+    };
+    figures(one) == figures(other) && one.unknown == other.unknown
 }
 
 /// The change as what the quantity adds at the old price, what the price adds for the new quantity, and what
@@ -130,9 +135,8 @@ fn reasons(one: &Line, other: &Line, delta: Option<Decimal>) -> Vec<String> {
     let by_rounding = delta - by_quantity - by_price;
     let mut reasons = Vec::new();
     if q0 != q1 {
-        let unit = after.unit.map_or("", super::Unit::plural);
-        let quantities = format!("{} → {} {unit}", plain(q0), plain(q1));
-        reasons.push(format!("{quantities}: {}", signed(by_quantity)));
+        let quantities = format!("{} → {} {}", plain(q0), plain(q1), unit(after));
+        reasons.push(format!("{}: {}", quantities.trim_end(), signed(by_quantity)));
     }
     if p0 != p1 {
         reasons.push(format!("{} → {} USD: {}", plain(p0), plain(p1), signed(by_price)));
@@ -150,8 +154,14 @@ fn known(component: &Component) -> Option<(Decimal, Decimal)> {
     Some((component.quantity?.expected, component.price?))
 }
 
+/// Things that are paid by the month are only counted.
+fn unit(component: &Component) -> &'static str {
+    let unit = component.unit.filter(|unit| *unit != Unit::Month);
+    unit.map_or("", Unit::plural)
+}
+
 fn at(component: &Component) -> String {
-    let unit = component.unit.map_or("", super::Unit::plural);
+    let unit = component.unit.map_or("", Unit::plural);
     match known(component) {
         Some((quantity, price)) => format!("{} {unit} × {} USD", plain(quantity), plain(price)),
         None => "unknown".to_owned(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use vvbill::cost::Scope;
 use vvbill::cost::difference::{Difference, signed};
 
 use super::plans::estimate;
@@ -25,6 +26,9 @@ struct Case {
     /// Prices of the first side, where they are others.
     #[serde(default)]
     against_prices: Option<String>,
+    /// Only what the specification's table lists is compared.
+    #[serde(default)]
+    only_the_table: bool,
     /// Line → what it adds to a month, and why.
     changes: BTreeMap<String, String>,
 }
@@ -58,14 +62,16 @@ fn a_change_of_the_plan_changes_the_lines_that_depend_on_it_and_no_other() {
 }
 
 fn changes(case: &Case) -> BTreeMap<String, String> {
+    let table = Scope::table();
+    let scope = case.only_the_table.then_some(&table);
     let before = estimate(
         &case.plan,
         &case.given,
         case.against_prices.as_deref().unwrap_or(&case.prices),
-        None,
+        scope,
     );
     let sets: Vec<String> = case.given.iter().chain(&case.set).cloned().collect();
-    let after = estimate(&case.plan, &sets, &case.prices, None);
+    let after = estimate(&case.plan, &sets, &case.prices, scope);
     let difference = Difference::between(&before, &after);
     let told = difference.changes.iter().map(|change| {
         let delta = change

@@ -89,6 +89,34 @@ fn node_groups_give_bounds() {
 }
 
 #[test]
+fn what_gets_cheaper_with_the_amount_is_priced_by_tier() {
+    let found = one_region(&["cost.transfer_out_monthly=60TB"]);
+    let line = found
+        .lines
+        .iter()
+        .find(|line| line.row == Row::TransferOut)
+        .unwrap();
+    let components: Vec<(Decimal, Decimal)> = line
+        .components
+        .iter()
+        .map(|component| {
+            (
+                component.quantity.unwrap().expected,
+                component.monthly.unwrap().expected,
+            )
+        })
+        .collect();
+    let cents = |cents: i64| Decimal::new(cents, 2);
+    // 10,240 GB × 0.09, 40,960 GB × 0.085, 8,800 GB × 0.07
+    let expect = [
+        (Decimal::from(10_240), cents(92_160)),
+        (Decimal::from(40_960), cents(348_160)),
+        (Decimal::from(8_800), cents(61_600)),
+    ];
+    assert_eq!(components, expect);
+}
+
+#[test]
 fn what_has_no_price_is_unknown_and_so_is_the_total() {
     let known = one_region(&[]);
     assert_eq!(known.total().unknown, 0, "{:?}", unknown(&known));
