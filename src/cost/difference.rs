@@ -161,9 +161,12 @@ fn unit(component: &Component) -> &'static str {
 }
 
 fn at(component: &Component) -> String {
-    let unit = component.unit.map_or("", Unit::plural);
+    let unit = unit(component);
     match known(component) {
-        Some((quantity, price)) => format!("{} {unit} × {} USD", plain(quantity), plain(price)),
+        Some((quantity, price)) => {
+            let quantity = format!("{} {unit}", plain(quantity));
+            format!("{} × {} USD", quantity.trim_end(), plain(price))
+        }
         None => "unknown".to_owned(),
     }
 }

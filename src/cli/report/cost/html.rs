@@ -14,7 +14,7 @@ static TEMPLATES: Templates = Templates::new(sources!["report/cost.html", "repor
 #[derive(Debug, Serialize)]
 struct Values {
     plan: String,
-    heading: String,
+    basis: String,
     generated: String,
     version: &'static str,
     total: String,
@@ -79,7 +79,7 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, TemplateError> {
     let facts = view.delta().into_iter().chain(view.a_million());
     let values = Values {
         plan: estimate.plan.clone(),
-        heading: words(&view.heading()),
+        basis: words(&view.basis()),
         generated: view.generated.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         version: env!("CARGO_PKG_VERSION"),
         total: total(whole, estimate),

@@ -11,7 +11,8 @@ use crate::cost::{Estimate, Line, Part, Total, plain};
 /// The whole text, closed by a line feed.
 pub(crate) fn render(view: &View<'_>) -> String {
     let estimate = view.estimate;
-    let mut text = format!("{}\n", paint(style::STRONG, view.heading()));
+    let heading = format!("{}: {}", estimate.plan, view.basis());
+    let mut text = format!("{}\n", paint(style::STRONG, heading));
     let mut sources = Sources::default();
     for part in Part::ALL {
         let lines: Vec<&Line> = estimate.part(part).collect();

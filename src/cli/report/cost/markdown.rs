@@ -56,11 +56,7 @@ fn summary(view: &View<'_>) -> String {
     for line in view.delta().into_iter().chain(view.a_million()) {
         let _ = writeln!(text, "- {}", cell(&line));
     }
-    let _ = writeln!(
-        text,
-        "- prices `{}` of {}, {} hours a month",
-        estimate.book, estimate.dated, estimate.hours
-    );
+    let _ = writeln!(text, "- {}", view.basis());
     for breach in &view.breaches {
         let _ = writeln!(text, "\n> [!WARNING]\n> {}", cell(&breach.message));
         for line in &breach.lines {

@@ -30,12 +30,12 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// `valueverse-billing-prod: prices aws-2026-11 of 2026-11-24, 730 hours a month`.
-    fn heading(&self) -> String {
+    /// `prices aws-2026-11 of 2026-11-24, 730 hours a month`.
+    fn basis(&self) -> String {
         let estimate = self.estimate;
         format!(
-            "{}: prices `{}` of {}, {} hours a month",
-            estimate.plan, estimate.book, estimate.dated, estimate.hours
+            "prices `{}` of {}, {} hours a month",
+            estimate.book, estimate.dated, estimate.hours
         )
     }
 
