@@ -209,6 +209,9 @@ fn components(
         }
         start = tier.up_to.unwrap_or(start);
     }
+    if let [only] = &mut components[..] {
+        only.name.clear();
+    }
     if components.is_empty() {
         components.push(Component {
             unit: Some(price.per),
