@@ -7,6 +7,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod cost;
 pub mod endpoints;
 pub mod image;
 pub mod load;

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "topology",
         &["spec", "resource", "endpoints", "provider", "state", "templates"],
     ),
+    ("cost", &["spec", "resource"]),
     ("render", &["spec", "resource", "topology", "state", "templates"]),
     ("state", &["resource"]),
     ("plan", &["resource", "provider", "state"]),
@@ -31,6 +32,7 @@ const PURE: &[&str] = &[
     "templates.rs",
     "spec/",
     "topology/",
+    "cost/",
     "render/",
     "plan/",
 ];

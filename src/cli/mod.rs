@@ -7,6 +7,7 @@
 mod apply;
 mod arguments;
 mod completions;
+mod cost;
 mod destroy;
 mod doctor;
 mod drift;
@@ -102,8 +103,8 @@ Examples:
   vvbill destroy plans/local.yaml              remove it; data stays unless --destroy-data
 
 Every flag can be given by the environment as VVBILL_ and its name: VVBILL_PARALLELISM=4.
-Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 4 lock held, 5 drift,
-7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
+Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 3 over budget,
+4 lock held, 5 drift, 7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
 
 /// What every command takes.
 #[derive(Debug, clap::Args)]
@@ -197,6 +198,7 @@ enum Command {
     Drift(drift::Arguments),
     Import(import::Arguments),
     Output(output::Arguments),
+    Cost(cost::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
     Service(service::Arguments),
@@ -233,6 +235,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Drift(arguments) => wait(drift::run(arguments, targets, report)),
         Command::Import(arguments) => wait(import::run(arguments, targets, report)),
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
+        Command::Cost(arguments) => cost::run(&arguments, report),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
         Command::Service(arguments) => service::run(&arguments, targets, report),
