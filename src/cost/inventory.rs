@@ -29,9 +29,9 @@ impl<'a> Inventory<'a> {
         }
     }
 
-    /// Those of a kind, everywhere.
+    /// Those of a kind, everywhere. A cluster's own, such as its secrets, are no part of an invoice.
     pub(super) fn of(&self, kind: &str) -> Vec<&'a Desired> {
-        let is = |desired: &&Desired| desired.address.kind() == kind;
+        let is = |desired: &&Desired| desired.address.provider() == "aws" && desired.address.kind() == kind;
         self.desired.iter().filter(is).collect()
     }
 

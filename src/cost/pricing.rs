@@ -37,7 +37,7 @@ pub(super) fn price(input: &Input<'_>, inventory: &Inventory<'_>, demands: Vec<D
     }
     let (mut lines, outside): (Vec<Line>, Vec<Line>) =
         lines.into_iter().partition(|line| covers(scope, line));
-    lines.sort_by(|one, other| (one.part, one.row).cmp(&(other.part, other.row)));
+    lines.sort_by_key(|line| (line.part, line.row));
     Estimate {
         plan: input.spec.metadata.name.as_str().to_owned(),
         book: book.name.clone(),

@@ -170,6 +170,7 @@ fn of_helper(helper: &str, names: &[String]) -> Result<Option<Credentials>, Imag
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::{Credentials, Entry};
 
     /// A password must not reach a log.

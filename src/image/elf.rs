@@ -112,6 +112,7 @@ fn number(bytes: &[u8], start: usize, length: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::static_program;
 
     /// Bytes of anybody must end in a message, never in a panic.

@@ -106,6 +106,7 @@ impl fmt::Display for Repository {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::Repository;
 
     fn parts(text: &str) -> Option<(String, String)> {

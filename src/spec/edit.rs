@@ -134,6 +134,7 @@ fn end_of_value(value: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::{EditError, set};
 
     #[track_caller]

@@ -10,6 +10,7 @@ mod bench;
 mod command;
 mod demo;
 mod fake_aws;
+mod helm;
 mod kube_apiserver;
 mod lint;
 mod packages;

@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::packages::{IMAGE_NEEDS, KUBERNETES_NEEDS, NEEDS, Need, PYTHON_NEEDS};
-use crate::{Result, command, kube_apiserver, python, service_binary, terraform};
+use crate::{Result, command, helm, kube_apiserver, python, service_binary, terraform};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -43,6 +43,7 @@ pub(crate) fn for_tests() -> Result<()> {
     terraform::for_tests()?;
     install(KUBERNETES_NEEDS)?;
     kube_apiserver::build()?;
+    helm::for_tests()?;
     service_binary::build(service_binary::Profile::Debug).map(drop)
 }
 

@@ -71,17 +71,15 @@ pub fn push(push: &Push<'_>, observe: &dyn Fn(&Event)) -> Result<Pushed, ImageEr
     };
     for blob in push.image.blobs() {
         let what = format!("the upload of {}", blob.digest);
-        if again(&blob.digest.to_string(), observe, || {
-            upload(&session, blob, observe)
-        })
-        .map_err(|failure| trouble(&what, failure))?
+        if again(blob.digest.as_ref(), observe, || upload(&session, blob, observe))
+            .map_err(|failure| trouble(&what, failure))?
         {
             pushed.blobs_sent += 1;
             pushed.bytes_sent += blob.size();
         }
     }
     let manifest = &push.image.manifest;
-    let named = again(&manifest.digest.to_string(), observe, || {
+    let named = again(manifest.digest.as_ref(), observe, || {
         name(&session, manifest, push.tag)
     });
     pushed.manifest_sent = named.map_err(|failure| trouble("the upload of the manifest", failure))?;

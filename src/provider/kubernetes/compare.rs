@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::ownership::{is_key_of, is_whole};
 use super::quantity;
-use crate::resource::{AT_CREATION_KEY, Change, diff, reference};
+use crate::resource::{AT_CREATION_KEY, Change, diff, is_unresolved};
 
 /// Beside the properties, what an observation tells about who owns what: `FoundObject`'s fields.
 const OWNED: &str = "owned";
@@ -140,7 +140,7 @@ impl Walk {
             return;
         }
         match (at.mine, wanted) {
-            _ if reference(wanted).is_some() => self.change(at.found, wanted),
+            _ if is_unresolved(wanted) => self.change(at.found, wanted),
             (None, _) => self.not_mine(wanted, at),
             (Some(mine), _) if is_whole(mine) => self.whole(wanted, at),
             (Some(_), Value::Object(map)) => self.map(map, at),

@@ -9,7 +9,7 @@ use serde::Deserialize as _;
 use super::apply::{for_creation, for_update};
 use super::client::Clusters;
 use super::standing::Writing;
-use super::{HelmRelease, KubernetesObject, SecretObject, helm_program, object};
+use super::{HelmRelease, KubernetesObject, SecretObject, helm, object};
 use crate::provider::{Concern, ErrorClass, Gravity, ProviderError, Resource, Wanted};
 use crate::resource::references;
 
@@ -26,8 +26,9 @@ pub(super) async fn check(cloud: &Clusters, wanted: &[Wanted<'_>]) -> Vec<Concer
 async fn ask(cloud: &Clusters, one: &Wanted<'_>, all: &[Wanted<'_>]) -> Option<Concern> {
     let error = match one.address.kind() {
         // The values of secrets are fetched for the call that writes them, and no other.
+        SecretObject::KIND if one.is_new => SecretObject::deserialize(one.properties).ok()?.lacking(),
         SecretObject::KIND => None,
-        HelmRelease::KIND => helm_program::lacking(one.properties).await,
+        HelmRelease::KIND => helm::lacking(one.properties).await,
         _ => try_out(cloud, one, all).await.err(),
     }?;
     Some(concern(one, error))

@@ -1,7 +1,7 @@
 //! A Secret. Where its values come from is managed; the values themselves are written and never read back.
 //!
 //! An annotation of the Secret notes the places, so that a plan that names another one is a change. A value that
-//! changes in its place is taken up when `version` does.
+//! changes in its place is taken up when its version does.
 
 use std::collections::BTreeMap;
 
@@ -30,10 +30,10 @@ pub struct SecretObject {
     pub object: Value,
     /// Where each value comes from.
     pub data: BTreeMap<String, SecretSource>,
-    /// Another version has the values fetched again: the output `version` of a secret of AWS, or a number that a
-    /// person counts up.
+    /// By key: another version has the values fetched again. The output `version` of a secret of AWS, or a number
+    /// that a person counts up.
     #[serde(default)]
-    pub version: Option<Ref<String>>,
+    pub versions: BTreeMap<String, Ref<String>>,
     #[serde(default)]
     owned: Option<Value>,
     #[serde(default)]
@@ -47,19 +47,23 @@ impl SecretObject {
             cluster,
             object,
             data,
-            version: None,
+            versions: BTreeMap::new(),
             owned: None,
             others: None,
         }
     }
 
-    /// The same, with its values fetched again when this becomes another one.
+    /// The same, with its values fetched again when the version of this key becomes another one.
     #[must_use]
-    pub fn with_version(self, version: Ref<String>) -> Self {
-        Self {
-            version: Some(version),
-            ..self
-        }
+    pub fn with_version(mut self, key: &str, version: Ref<String>) -> Self {
+        self.versions.insert(key.to_owned(), version);
+        self
+    }
+
+    /// What can't be read on this machine, as its values would be when they are needed.
+    pub(super) fn lacking(&self) -> Option<ProviderError> {
+        let mut sources = self.data.iter();
+        sources.find_map(|(key, source)| source.lacking().map(|error| of_key(key, error)))
     }
 
     fn as_object(&self) -> KubernetesObject {
@@ -107,9 +111,7 @@ impl SecretObject {
             cluster,
             object,
             data,
-            version: source["version"]
-                .as_str()
-                .map(|version| Ref::Known(version.into())),
+            versions: serde_json::from_value(source["versions"].clone()).unwrap_or_default(),
             owned: Some(owned),
             others: Some(others),
         })
@@ -119,18 +121,24 @@ impl SecretObject {
     async fn with_values(&self, cloud: &Clusters, mut manifest: Value) -> Result<Value, ProviderError> {
         let mut data = Map::new();
         for (key, source) in &self.data {
-            let value = source.fetch(cloud, &self.cluster).await.map_err(|mut error| {
-                error.message = format!("`{key}`: {}", error.message);
-                error
-            })?;
+            let value = source.fetch(cloud, &self.cluster).await;
+            let value = value.map_err(|error| of_key(key, error))?;
             data.insert(key.clone(), BASE64_STANDARD.encode(value).into());
         }
-        let version = self.version.as_ref().map(known).transpose()?;
-        let source = json!({ "data": self.data, "version": version });
+        let mut versions = BTreeMap::new();
+        for (key, version) in &self.versions {
+            versions.insert(key, known(version)?);
+        }
+        let source = json!({ "data": self.data, "versions": versions });
         manifest["metadata"]["annotations"][SOURCE] = source.to_string().into();
         manifest["data"] = data.into();
         Ok(manifest)
     }
+}
+
+fn of_key(key: &str, mut error: ProviderError) -> ProviderError {
+    error.message = format!("`{key}`: {}", error.message);
+    error
 }
 
 /// Takes `key` out of the map at `path`, and maps that are empty then.
@@ -160,10 +168,10 @@ impl Serialize for SecretObject {
             "data".into(),
             serde_json::to_value(&self.data).map_err(S::Error::custom)?,
         );
-        if let Some(version) = &self.version {
+        if !self.versions.is_empty() {
             map.insert(
-                "version".into(),
-                serde_json::to_value(version).map_err(S::Error::custom)?,
+                "versions".into(),
+                serde_json::to_value(&self.versions).map_err(S::Error::custom)?,
             );
         }
         for (name, tree) in [("owned", &self.owned), ("others", &self.others)] {

@@ -30,7 +30,7 @@ static SHARED: OnceLock<Cluster> = OnceLock::new();
 
 /// Starts it with the first test that asks.
 pub fn shared() -> &'static Cluster {
-    SHARED.get_or_init(Cluster::start)
+    SHARED.get_or_init(|| Cluster::start(None))
 }
 
 const UNTIL_WE_END: &str =
@@ -78,7 +78,8 @@ fn program() -> PathBuf {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    /// `webhook`: who says whose a token is, where it is none of our own.
+    pub fn start(webhook: Option<&str>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("vvbill-kubernetes-")
             .tempdir()
@@ -117,25 +118,35 @@ impl Cluster {
             format!("{ADMIN},admin,1,system:masters\n{GUEST},guest,2\n"),
         )
         .unwrap();
-        let api_server = server(
-            &folder,
-            &program(),
-            &[
-                format!("--etcd-servers={}", at(etcd)),
-                format!("--secure-port={api}"),
-                "--bind-address=127.0.0.1".into(),
-                "--advertise-address=127.0.0.1".into(),
-                format!("--cert-dir={}", file("certificates")),
-                "--service-cluster-ip-range=10.0.0.0/24".into(),
-                "--authorization-mode=RBAC".into(),
-                "--disable-admission-plugins=ServiceAccount".into(),
-                "--endpoint-reconciler-type=none".into(),
-                format!("--token-auth-file={}", file("tokens")),
-                format!("--service-account-key-file={key}"),
-                format!("--service-account-signing-key-file={key}"),
-                "--service-account-issuer=https://kubernetes.default.svc".into(),
-            ],
-        );
+        let mut arguments = vec![
+            format!("--etcd-servers={}", at(etcd)),
+            format!("--secure-port={api}"),
+            "--bind-address=127.0.0.1".into(),
+            "--advertise-address=127.0.0.1".into(),
+            format!("--cert-dir={}", file("certificates")),
+            "--service-cluster-ip-range=10.0.0.0/24".into(),
+            "--authorization-mode=RBAC".into(),
+            "--disable-admission-plugins=ServiceAccount".into(),
+            "--endpoint-reconciler-type=none".into(),
+            format!("--token-auth-file={}", file("tokens")),
+            format!("--service-account-key-file={key}"),
+            format!("--service-account-signing-key-file={key}"),
+            "--service-account-issuer=https://kubernetes.default.svc".into(),
+        ];
+        if let Some(url) = webhook {
+            let asked = serde_json::json!({
+                "apiVersion": "v1", "kind": "Config", "current-context": "webhook",
+                "clusters": [{ "name": "webhook", "cluster": { "server": url } }],
+                "contexts": [{ "name": "webhook", "context": { "cluster": "webhook", "user": "" } }],
+            });
+            fs::write(folder.join("webhook"), asked.to_string()).unwrap();
+            arguments.push(format!(
+                "--authentication-token-webhook-config-file={}",
+                file("webhook")
+            ));
+            arguments.push("--authentication-token-webhook-version=v1".into());
+        }
+        let api_server = server(&folder, &program(), &arguments);
         let authority = appears(&folder.join("certificates/apiserver.crt"), &folder);
         let cluster = Self {
             url: format!("https://127.0.0.1:{api}"),
@@ -224,6 +235,32 @@ impl Cluster {
         );
     }
 
+    /// Applies a manifest under strict validation; with `try_out` without keeping it. A kind that is just being made
+    /// known is waited for.
+    pub fn apply(&self, manifest: &Value, try_out: bool) {
+        let path = path_of(manifest);
+        let more = if try_out { "&dryRun=All" } else { "" };
+        let url = format!(
+            "{}{path}?fieldManager=tests&fieldValidation=Strict&force=true{more}",
+            self.url
+        );
+        let started = Instant::now();
+        loop {
+            let request = self
+                .agent
+                .patch(&url)
+                .header("authorization", format!("Bearer {ADMIN}"))
+                .header("content-type", "application/apply-patch+yaml");
+            let answer = request.send(manifest.to_string()).unwrap();
+            if answer.status() == 404 && started.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(50));
+                continue;
+            }
+            answered(&path, Ok(answer));
+            return;
+        }
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Value {
         let request = self.agent.post(format!("{}{path}", self.url));
         let request = request.header("authorization", format!("Bearer {ADMIN}"));
@@ -253,6 +290,24 @@ impl Cluster {
             request.header("authorization", format!("Bearer {ADMIN}")).call(),
         );
     }
+}
+
+/// Where an object with this manifest is.
+pub fn path_of(manifest: &Value) -> String {
+    let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+    let (version, name) = (text("/apiVersion").unwrap(), text("/metadata/name").unwrap());
+    let mut plural = text("/kind").unwrap().to_lowercase();
+    match plural.strip_suffix('y') {
+        Some(stem) => plural = format!("{stem}ies"),
+        None if plural.ends_with('s') => plural.push_str("es"),
+        None => plural.push('s'),
+    }
+    let api = if version.contains('/') { "apis" } else { "api" };
+    let namespace = text("/metadata/namespace").map(|it| format!("namespaces/{it}/"));
+    format!(
+        "/{api}/{version}/{}{plural}/{name}",
+        namespace.unwrap_or_default()
+    )
 }
 
 fn answered(path: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Value {

@@ -28,7 +28,7 @@ fn check(region: &str, cluster: &str, session_token: Option<&str>) {
     let token = signed_token(credentials, region, cluster, now).unwrap();
     assert_eq!(format!("{token:?}"), "(sensitive)");
     let judged = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/token.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/eks_token.py"))
         .args([token.expose(), region, cluster, "AKIDEXAMPLE", secret])
         .arg(session_token.unwrap_or_default())
         .output()

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::cluster::shared;
-use super::controllers::{Controllers, finish_namespace};
+use super::controllers::Controllers;
 use super::rig::{Rig, after, desired};
 
 /// Protects: applying twice changes nothing, although the API server fills in defaults, spells quantities its own
@@ -144,17 +144,8 @@ async fn a_namespace_and_its_objects_come_in_one_apply() {
     assert_eq!(rig.preflight(&all).await, []);
     rig.apply(&all).await;
     rig.assert_settled(&all).await;
-    let finisher = std::thread::spawn(|| {
-        for _ in 0..100 {
-            let there = shared().get("/api/v1/namespaces/made-by-the-plan");
-            if there.is_some_and(|there| !there["metadata"]["deletionTimestamp"].is_null()) {
-                return finish_namespace("made-by-the-plan");
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    });
+    let _controllers = Controllers::start("made-by-the-plan");
     rig.destroy().await;
-    finisher.join().unwrap();
     assert_eq!(shared().get("/api/v1/namespaces/made-by-the-plan"), None);
 }
 

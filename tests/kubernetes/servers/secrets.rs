@@ -17,7 +17,7 @@ fn secret(rig: &Rig, source: &str, version: &str) -> Desired {
     });
     let data = BTreeMap::from([("password".to_owned(), SecretSource::Place(source.into()))]);
     let secret = SecretObject::new(cluster(None), manifest, data);
-    let secret = secret.with_version(Ref::Known(version.into()));
+    let secret = secret.with_version("password", Ref::Known(version.into()));
     of("secret", "password", serde_json::to_value(secret).unwrap())
 }
 
@@ -42,7 +42,7 @@ async fn a_value_goes_to_the_cluster_and_nowhere_else() {
     std::fs::write(file.path(), "hunter2-second\n").unwrap();
     rig.assert_settled(&first).await;
     let second = [secret(&rig, &source, "2")];
-    assert_eq!(rig.changes(&second).await, ["update password /version"]);
+    assert_eq!(rig.changes(&second).await, ["update password /versions/password"]);
     rig.apply(&second).await;
     assert_eq!(live(&rig)["data"]["password"], "aHVudGVyMi1zZWNvbmQ=");
     rig.assert_settled(&second).await;
@@ -77,10 +77,19 @@ async fn a_value_that_somebody_overwrote_is_drift() {
     assert!(drift.contains("written by kubectl-edit"), "{drift}");
 }
 
-/// Protects: a source that holds nothing stops before anything is written, and says which one.
+/// Protects: a source that holds nothing stops before anything is written, and says which one; the plan already
+/// does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_value_is_named_by_its_place() {
     let rig = Rig::new();
+    for (source, word) in [
+        ("env:VVBILL_TEST_NOT_SET", "NOT_SET"),
+        ("file:not/there", "not/there"),
+    ] {
+        let concerns = rig.preflight(&[secret(&rig, source, "1")]).await;
+        let said: Vec<&str> = concerns.iter().map(|concern| concern.message.as_str()).collect();
+        assert!(matches!(said[..], [only] if only.contains(word)), "{said:?}");
+    }
     let outcome = rig
         .run(
             &[secret(&rig, "env:VVBILL_TEST_NOT_SET", "1")],

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::standing::Standing;
+use super::super::standing::Standing;
 use crate::provider::ProviderError;
 
 /// The most that a record may unpack to: a chart with everything in it is a few megabytes at most.

@@ -1,6 +1,10 @@
 //! An operator that comes as a Helm chart: installed by the program `helm` where the plan says so, otherwise only
 //! looked for, with the command that would install it.
 
+mod place;
+mod program;
+mod record;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,11 +12,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::place::Place;
+pub(super) use self::program::lacking;
+use self::program::{TIMEOUT, file_of, quoted};
+use super::Cluster;
 use super::client::Clusters;
-use super::cluster::ClusterKey;
-use super::helm_program::{self, TIMEOUT, file_of, quoted};
 use super::identity::Identity;
-use super::{Cluster, release};
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
 use crate::resource::{Change, diff};
 
@@ -47,15 +52,6 @@ pub struct HelmRelease {
 pub struct Outputs {
     name: String,
     namespace: String,
-}
-
-/// `CLUSTER::helm/NAMESPACE/NAME` of a release, `CLUSTER::present/NAMESPACE/NAME/DEFINITION,…` of what is only
-/// looked for.
-struct Place {
-    cluster: ClusterKey,
-    namespace: String,
-    name: String,
-    looked_for: Option<BTreeSet<String>>,
 }
 
 impl HelmRelease {
@@ -103,7 +99,7 @@ impl HelmRelease {
         let mut arguments = self.arguments();
         arguments.extend(["--atomic", "--timeout", TIMEOUT, "--values"].map(str::to_owned));
         arguments.push(values.path().display().to_string());
-        helm_program::run(cloud, &self.cluster, &arguments).await
+        program::run(cloud, &self.cluster, &arguments).await
     }
 
     /// Refuses where something by which it is known isn't there.
@@ -146,36 +142,6 @@ async fn missing(
         }
     }
     Ok(missing)
-}
-
-impl Place {
-    fn parse(id: &str) -> Result<Self, ProviderError> {
-        let parts = || {
-            let (cluster, rest) = id.split_once("::")?;
-            let mut parts = rest.split('/');
-            let (how, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
-            let looked_for = match how {
-                "helm" => None,
-                "present" => {
-                    let names = parts.next()?.split(',').filter(|name| !name.is_empty());
-                    Some(names.map(str::to_owned).collect())
-                }
-                _ => return None,
-            };
-            Some((cluster, namespace.to_owned(), name.to_owned(), looked_for))
-        };
-        let (cluster, namespace, name, looked_for) = parts().ok_or_else(|| {
-            ProviderError::refused(format!("`{id}` is no id of a Helm release")).with_hint(
-                "write CLUSTER::helm/NAMESPACE/NAME, as in eks:us-east-1/billing::helm/kafka/strimzi",
-            )
-        })?;
-        Ok(Self {
-            cluster: cluster.parse()?,
-            namespace,
-            name,
-            looked_for,
-        })
-    }
 }
 
 /// Without the repository's path: Helm records the chart's own name.
@@ -268,7 +234,7 @@ impl Resource for HelmRelease {
             found.definitions = definitions;
             return Ok(all_there.then_some((found, outputs)));
         }
-        let Some(release) = release::read(&cluster, &found.namespace, &found.name).await? else {
+        let Some(release) = record::read(&cluster, &found.namespace, &found.name).await? else {
             return Ok(None);
         };
         found.chart = release.chart.metadata.name;
@@ -284,7 +250,7 @@ impl Resource for HelmRelease {
         let found = match self.install {
             true => {
                 let cluster = cloud.of(&self.cluster).await?;
-                release::read(&cluster, &self.namespace, &self.name)
+                record::read(&cluster, &self.namespace, &self.name)
                     .await?
                     .is_some()
             }
@@ -307,7 +273,7 @@ impl Resource for HelmRelease {
             return Ok(Readiness::Ready);
         }
         let cluster = cloud.of(&self.cluster).await?;
-        let Some(release) = release::read(&cluster, &place.namespace, &place.name).await? else {
+        let Some(release) = record::read(&cluster, &place.namespace, &place.name).await? else {
             return Ok(Readiness::seen(false));
         };
         Ok(match release.info.status.as_str() {
@@ -332,7 +298,7 @@ impl Resource for HelmRelease {
         let Some(cluster) = cloud.at(&place.cluster).await? else {
             return Ok(());
         };
-        if release::read(&cluster, &place.namespace, &place.name)
+        if record::read(&cluster, &place.namespace, &place.name)
             .await?
             .is_none()
         {
@@ -347,7 +313,7 @@ impl Resource for HelmRelease {
             "--timeout",
             TIMEOUT,
         ];
-        helm_program::run(cloud, &cluster.cluster, &arguments.map(str::to_owned)).await
+        program::run(cloud, &cluster.cluster, &arguments.map(str::to_owned)).await
     }
 
     async fn outlives(_cloud: &Clusters, id: &str) -> Result<bool, ProviderError> {

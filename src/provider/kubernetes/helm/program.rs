@@ -6,8 +6,8 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::client::Clusters;
-use super::cluster::Cluster;
+use super::super::client::Clusters;
+use super::super::cluster::Cluster;
 use crate::provider::ProviderError;
 
 /// What `helm` is given to come to an end itself, before our deadline does.
@@ -78,7 +78,7 @@ fn no_helm(why: &std::io::Error) -> ProviderError {
 }
 
 /// Before anything is made: whether what it takes to install it is there.
-pub(super) async fn lacking(properties: &Value) -> Option<ProviderError> {
+pub(in crate::provider::kubernetes) async fn lacking(properties: &Value) -> Option<ProviderError> {
     if properties["install"] != true {
         return None;
     }
