@@ -7,7 +7,9 @@
 
 pub mod apply;
 pub mod cli;
+pub mod cost;
 pub mod endpoints;
+pub mod image;
 pub mod load;
 pub mod plan;
 pub mod provider;

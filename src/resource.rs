@@ -180,6 +180,20 @@ pub fn reference(value: &Value) -> Option<(Address, String)> {
     ))
 }
 
+/// The JSON key of a text that is put together from parts, some of which are references.
+pub const JOINED_KEY: &str = "$joined";
+
+/// The parts of `{"$joined": [parts]}`; `None` for any other value.
+pub fn joined(value: &Value) -> Option<&[Value]> {
+    let parts = value.as_object().filter(|map| map.len() == 1)?.get(JOINED_KEY)?;
+    parts.as_array().map(Vec::as_slice)
+}
+
+/// Whether it becomes known only on the way: a reference, or a text with one in it.
+pub fn is_unresolved(value: &Value) -> bool {
+    reference(value).is_some() || joined(value).is_some()
+}
+
 /// Every address that `value` refers to.
 pub fn references(value: &Value) -> BTreeSet<Address> {
     let mut found = BTreeSet::new();
@@ -348,7 +362,7 @@ pub fn diff(desired: &Value, observed: &Value) -> Vec<Change> {
 fn diff_at(path: &mut String, desired: &Value, observed: &Value, changes: &mut Vec<Change>) {
     match (desired, observed) {
         (Value::Object(wanted), _) if wanted.contains_key(AT_CREATION_KEY) => {}
-        (Value::Object(wanted), Value::Object(found)) if reference(desired).is_none() => {
+        (Value::Object(wanted), Value::Object(found)) if !is_unresolved(desired) => {
             for (key, value) in wanted {
                 let length = path.len();
                 path.push('/');

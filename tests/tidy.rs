@@ -16,11 +16,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "topology",
         &["spec", "resource", "endpoints", "provider", "state", "templates"],
     ),
+    ("cost", &["spec", "resource"]),
     ("render", &["spec", "resource", "topology", "state", "templates"]),
     ("state", &["resource"]),
     ("plan", &["resource", "provider", "state"]),
     ("apply", &["resource", "provider", "state", "plan"]),
     ("load", &["endpoints"]),
+    ("image", &[]),
 ];
 
 /// Modules without IO, clocks, threads or async.
@@ -30,6 +32,7 @@ const PURE: &[&str] = &[
     "templates.rs",
     "spec/",
     "topology/",
+    "cost/",
     "render/",
     "plan/",
 ];

@@ -113,6 +113,11 @@ impl Recorder {
         }
     }
 
+    /// What was asked of the resource when it was last brought to that.
+    pub(super) fn settled(&self, address: &Address) -> Option<Value> {
+        self.folding().state.resources.get(address)?.settled().cloned()
+    }
+
     /// An output of what stands by now.
     pub(super) fn output(&self, of: &Address, name: &str) -> Option<Value> {
         self.folding().state.resources.get(of)?.outputs.get(name).cloned()

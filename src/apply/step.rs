@@ -11,7 +11,7 @@ use super::record::Recorder;
 use super::schedule::Run;
 use crate::plan::{Action, Part, Reason, Verb, resolve};
 use crate::provider::{ErrorClass, KindFacts, Provider, ProviderError};
-use crate::resource::{Change, Desired, diff, references};
+use crate::resource::{Change, Desired, references};
 use crate::state::{Ending, Operation, OperationVerb, StoreError};
 
 /// How a step ended, where it did.
@@ -153,7 +153,8 @@ impl<'a> Worker<'a> {
     async fn update(&self, desired: &Desired, properties: Value) -> Result<Ended, Failed> {
         let id = self.id()?;
         let before = self.action.before.as_ref().unwrap_or(&Value::Null);
-        let changes = diff(&properties, before);
+        let recorded = self.recorder().settled(&self.action.address);
+        let changes = (self.facts.compare)(&properties, before, recorded.as_ref());
         let again = self.action.reason == Reason::Interrupted;
         if changes.is_empty() && !again {
             self.recorder().keep(desired, properties);

@@ -10,7 +10,7 @@ use super::step::{Failed, Worker};
 use super::{Event, Severity};
 use crate::plan::Verb;
 use crate::provider::{ErrorClass, FoundBy, ProviderError, Readiness};
-use crate::resource::{Change, Observed, diff};
+use crate::resource::{Change, Observed};
 use crate::state::journal::Written;
 
 impl Worker<'_> {
@@ -88,7 +88,7 @@ impl Worker<'_> {
             self.wait_until_ready(properties, id, deadline).await?;
         }
         let observed = self.read_back(properties, id, deadline).await?;
-        self.warn_of_differences(&diff(properties, &observed.properties));
+        self.warn_of_differences(&self.differences(properties, &observed));
         Ok(observed.outputs)
     }
 
@@ -105,7 +105,7 @@ impl Worker<'_> {
         loop {
             let observe = || self.provider.observe(address, id);
             let found = repeat(pauses, deadline, observe, |error| self.again(error)).await?;
-            let same = |found: &Observed| diff(properties, &found.properties).is_empty();
+            let same = |found: &Observed| self.differences(properties, found).is_empty();
             let late = Instant::now() >= patience;
             match found {
                 Some(found) if late || same(&found) => return Ok(found),
@@ -116,6 +116,10 @@ impl Worker<'_> {
                 _ => tokio::time::sleep(pauses.look * 5).await,
             }
         }
+    }
+
+    fn differences(&self, properties: &Value, found: &Observed) -> Vec<Change> {
+        (self.facts.compare)(properties, &found.properties, Some(properties))
     }
 
     pub(super) async fn wait_until_ready(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Exit;
-use super::arguments::{Execution, Locking, Overrides, PlanFile, Refreshing, Selection};
+use super::arguments::{Conflicts, Execution, Locking, Overrides, PlanFile, Refreshing, Selection};
 use super::error::Error;
 use super::execution::{self, Approval, Order};
 use super::plan_file::Findings;
@@ -39,6 +39,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     refreshing: Refreshing,
     #[command(flatten)]
+    conflicts: Conflicts,
+    #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
     locking: Locking,
@@ -49,6 +51,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report) -> Result<Exit, Error> {
     let options = site::options(&arguments.selection, &arguments.refreshing);
+    let targets = targets.taking(arguments.conflicts);
     let (site, saved, approval) = match Saved::detect(&arguments.plan)? {
         Some(saved) => {
             refuse_changes(&arguments)?;

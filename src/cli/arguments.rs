@@ -80,6 +80,19 @@ pub(crate) struct Selection {
     pub replace: Vec<Address>,
 }
 
+/// Whose word holds where somebody else has written into a Kubernetes object.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Conflicts {
+    /// Take over fields of Kubernetes objects that others own; without it, such a conflict fails
+    #[arg(
+        long,
+        env = "VVBILL_FORCE_CONFLICTS",
+        hide_env_values = true,
+        help_heading = "Kubernetes options"
+    )]
+    pub force_conflicts: bool,
+}
+
 /// Whether the plan looks at what exists.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Refreshing {

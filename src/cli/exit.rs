@@ -9,6 +9,8 @@ pub enum Exit {
     Failed = 1,
     /// Changes are present, and `--detailed-exitcode` asked to be told.
     Changes = 2,
+    /// Over budget, or nobody can say that it isn't.
+    OverBudget = 3,
     /// Another process holds the lock of the state.
     LockHeld = 4,
     /// Something changed outside vvbill.

@@ -7,6 +7,7 @@
 mod apply;
 mod arguments;
 mod completions;
+mod cost;
 mod destroy;
 mod doctor;
 mod drift;
@@ -29,6 +30,7 @@ mod render;
 mod report;
 mod saved;
 mod schema;
+mod service;
 mod show;
 mod site;
 mod state;
@@ -101,8 +103,8 @@ Examples:
   vvbill destroy plans/local.yaml              remove it; data stays unless --destroy-data
 
 Every flag can be given by the environment as VVBILL_ and its name: VVBILL_PARALLELISM=4.
-Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 4 lock held, 5 drift,
-7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
+Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 3 over budget,
+4 lock held, 5 drift, 7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
 
 /// What every command takes.
 #[derive(Debug, clap::Args)]
@@ -177,6 +179,7 @@ impl Global {
             endpoint_url: self.endpoint_url.clone(),
             profile: self.profile.clone(),
             request_timeout: Some(self.request_timeout),
+            force_conflicts: false,
         }
     }
 }
@@ -195,8 +198,10 @@ enum Command {
     Drift(drift::Arguments),
     Import(import::Arguments),
     Output(output::Arguments),
+    Cost(cost::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
+    Service(service::Arguments),
     Graph(graph::Arguments),
     State(state::Arguments),
     Unlock(unlock::Arguments),
@@ -230,8 +235,10 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Drift(arguments) => wait(drift::run(arguments, targets, report)),
         Command::Import(arguments) => wait(import::run(arguments, targets, report)),
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
+        Command::Cost(arguments) => cost::run(&arguments, report),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
+        Command::Service(arguments) => service::run(&arguments, targets, report),
         Command::Graph(arguments) => graph::run(&arguments, targets, report),
         Command::State(arguments) => wait(state::run(arguments, targets, report)),
         Command::Unlock(arguments) => wait(unlock::run(arguments, targets, report)),

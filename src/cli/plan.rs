@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Exit;
-use super::arguments::{Locking, PlanFile, Refreshing, Selection};
+use super::arguments::{Conflicts, Locking, PlanFile, Refreshing, Selection};
 use super::error::Error;
 use super::interrupt::Interrupts;
 use super::plan_file::Findings;
@@ -33,6 +33,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     refreshing: Refreshing,
     #[command(flatten)]
+    conflicts: Conflicts,
+    #[command(flatten)]
     locking: Locking,
     /// Save the plan in this file, for `show` and `apply`
     #[arg(long, value_name = "FILE", env = "VVBILL_OUT", hide_env_values = true)]
@@ -52,6 +54,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report) -> Result<Exit, Error> {
+    let targets = targets.taking(arguments.conflicts);
     let site = Site::of_plan(&arguments.file, Findings::Stop, targets, report)?;
     let mut interrupts = Interrupts::listen()?;
     let narrator = Narrator::new(report);

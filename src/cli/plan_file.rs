@@ -27,8 +27,12 @@ pub(crate) struct Checked {
 
 /// Reads the plan and finds everything that is wrong with it.
 pub(crate) fn check(file: &PlanFile) -> Result<Checked, Error> {
+    check_text(file, read_plan(&file.plan)?)
+}
+
+/// The same with this text in the place of the plan file's.
+pub(crate) fn check_text(file: &PlanFile, first: Vec<u8>) -> Result<Checked, Error> {
     let root = name(&file.plan)?;
-    let first = read_plan(&file.plan)?;
     let mut overrides = spec::Overrides {
         sets: file.overrides.set.clone(),
         ..Default::default()
@@ -61,15 +65,23 @@ pub(crate) fn check(file: &PlanFile) -> Result<Checked, Error> {
     })
 }
 
-/// The date that rules go by; `SOURCE_DATE_EPOCH` pins it, as for reproducible builds.
-fn today() -> jiff::civil::Date {
-    std::env::var("SOURCE_DATE_EPOCH")
-        .ok()
-        .and_then(|seconds| jiff::Timestamp::from_second(seconds.parse().ok()?).ok())
-        .map_or_else(
-            || jiff::Zoned::now().date(),
-            |pinned| pinned.to_zoned(jiff::tz::TimeZone::UTC).date(),
-        )
+/// The date that rules and prices go by.
+pub(crate) fn today() -> jiff::civil::Date {
+    match pinned() {
+        Some(pinned) => pinned.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        None => jiff::Zoned::now().date(),
+    }
+}
+
+/// When a report says that it was made.
+pub(crate) fn now() -> jiff::Timestamp {
+    pinned().unwrap_or_else(jiff::Timestamp::now)
+}
+
+/// `SOURCE_DATE_EPOCH`, as for reproducible builds.
+fn pinned() -> Option<jiff::Timestamp> {
+    let seconds = std::env::var("SOURCE_DATE_EPOCH").ok()?;
+    jiff::Timestamp::from_second(seconds.parse().ok()?).ok()
 }
 
 /// Whether findings of rules stop a command.

@@ -1,22 +1,38 @@
 //! What providers find before anything is made: told as warnings, or as the reason why there is no plan.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::error::Error;
 use super::site::Site;
 use crate::apply::{Event, Observer, Severity};
-use crate::plan::{Plan, Verb};
+use crate::plan::{Action, Plan, Verb, resolve};
 use crate::provider::{Concern, Gravity, Wanted};
+use crate::resource::Address;
+use crate::state::State;
 
 /// Asks every provider about what `plan` would make or change.
-pub(crate) async fn check(site: &Site, plan: &Plan, observer: &dyn Observer) -> Result<(), Error> {
-    let wanted: Vec<Wanted> = plan
+pub(crate) async fn check(
+    site: &Site,
+    plan: &Plan,
+    state: &State,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let outputs = standing_outputs(plan, state);
+    let lookup = |of: &Address, name: &str| outputs.get(of)?.get(name).cloned();
+    let changes: Vec<(&Action, Cow<Value>)> = plan
         .changes()
         .filter(|action| action.verb != Verb::Delete)
-        .filter_map(|action| {
-            Some(Wanted {
-                address: &action.address,
-                properties: &action.desired.as_ref()?.properties,
-                is_new: action.verb == Verb::Create,
-            })
+        .filter_map(|action| Some((action, resolve(&action.desired.as_ref()?.properties, &lookup))))
+        .collect();
+    let wanted: Vec<Wanted> = changes
+        .iter()
+        .map(|(action, properties)| Wanted {
+            address: &action.address,
+            properties,
+            is_new: action.verb == Verb::Create,
         })
         .collect();
     let mut concerns = Vec::new();
@@ -42,6 +58,13 @@ pub(crate) async fn check(site: &Site, plan: &Plan, observer: &dyn Observer) -> 
         None => Ok(()),
         Some((first, others)) => Err(refusal(site, plan, first, others)),
     }
+}
+
+/// The outputs of what stands and stays as it is: what refers to them is known before anything is made.
+fn standing_outputs<'a>(plan: &'a Plan, state: &'a State) -> BTreeMap<&'a Address, &'a Value> {
+    let stays = plan.actions.iter().filter(|action| action.verb == Verb::Keep);
+    let records = stays.filter_map(|action| state.resources.get(&action.address));
+    records.map(|record| (&record.address, &record.outputs)).collect()
 }
 
 fn tell(concern: &Concern, observer: &dyn Observer) {

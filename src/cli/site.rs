@@ -138,7 +138,7 @@ impl Site {
         };
         let plan = plan::make(input, options).map_err(|error| self.refusal(error))?;
         if look.refresh && plan.mode == Mode::Apply {
-            preflight::check(self, &plan, observer).await?;
+            preflight::check(self, &plan, session.state(), observer).await?;
         }
         Ok(plan)
     }

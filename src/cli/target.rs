@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::arguments::Conflicts;
 use crate::endpoints::Endpoints;
+#[cfg(feature = "kubernetes")]
+use crate::provider::kubernetes::Clusters;
 use crate::provider::local::{self, Machine};
 use crate::provider::{Connection, Provider, Providers};
 use crate::resource::Desired;
@@ -59,6 +62,14 @@ pub struct Targets {
     pub connection: Connection,
 }
 
+impl Targets {
+    /// With or without what others own in Kubernetes objects.
+    pub(crate) fn taking(mut self, conflicts: Conflicts) -> Self {
+        self.connection.force_conflicts = conflicts.force_conflicts;
+        self
+    }
+}
+
 /// The targets that vvbill has.
 pub(crate) fn built_in(spec: &Spec, connection: &Connection) -> Result<Platform, Unsupported> {
     let desired = topology::desired(spec).map_err(|error| Unsupported {
@@ -82,12 +93,26 @@ pub(crate) fn built_in(spec: &Spec, connection: &Connection) -> Result<Platform,
 
 #[cfg(feature = "aws")]
 fn clouds(connection: &Connection) -> Vec<Arc<dyn Provider>> {
-    vec![Arc::new(crate::provider::aws::Aws::new(connection.clone()))]
+    let aws = Arc::new(crate::provider::aws::Aws::new(connection.clone()));
+    let mut clouds: Vec<Arc<dyn Provider>> = vec![aws.clone()];
+    #[cfg(feature = "kubernetes")]
+    clouds.push(kubernetes(Clusters::new(connection.clone(), aws)));
+    clouds
 }
 
-#[cfg(not(feature = "aws"))]
+#[cfg(all(feature = "kubernetes", not(feature = "aws")))]
+fn clouds(connection: &Connection) -> Vec<Arc<dyn Provider>> {
+    vec![kubernetes(Clusters::new(connection.clone()))]
+}
+
+#[cfg(not(any(feature = "kubernetes", feature = "aws")))]
 fn clouds(_: &Connection) -> Vec<Arc<dyn Provider>> {
     Vec::new()
+}
+
+#[cfg(feature = "kubernetes")]
+fn kubernetes(clusters: Clusters) -> Arc<dyn Provider> {
+    Arc::new(crate::provider::kubernetes::Kubernetes::new(clusters))
 }
 
 /// Of a record of the local target; nothing of another's.

@@ -8,7 +8,7 @@ use super::make::unfinished_reboots;
 use super::resolve::{outputs_of, resolve};
 use super::{Action, Blocked, Observations, Options, PlanError, Reason, Verb};
 use crate::provider::KindFacts;
-use crate::resource::{Address, Change, Desired, Observed, diff};
+use crate::resource::{Address, Change, Desired, Observed};
 use crate::state::{Record, State, Status};
 
 /// What was decided for a resource, as far as those that refer to it must know.
@@ -104,7 +104,7 @@ impl<'a> Decider<'a> {
             }),
         };
         let differences = match &observed {
-            Some(observed) => self.differences(&desired, observed, &facts)?,
+            Some(observed) => self.differences(&desired, observed, record, &facts)?,
             None => self.check_outputs(&desired).map(|()| Differences::default())?,
         };
         let (verb, reason) = self.verdict(&desired, record, observed.is_some(), &differences);
@@ -234,6 +234,7 @@ impl<'a> Decider<'a> {
         &self,
         desired: &Desired,
         observed: &Observed,
+        record: Option<&Record>,
         facts: &KindFacts,
     ) -> Result<Differences, PlanError> {
         self.check_outputs(desired)?;
@@ -243,7 +244,8 @@ impl<'a> Decider<'a> {
         });
         let known = (facts.canonical)(known.into_owned());
         let mut differences = Differences::default();
-        for change in diff(&known, &observed.properties) {
+        let recorded = record.and_then(Record::settled);
+        for change in (facts.compare)(&known, &observed.properties, recorded) {
             self.sort(change, facts, &mut differences);
         }
         Ok(differences)

@@ -88,7 +88,7 @@ pub fn make(input: Input<'_>, options: &Options) -> Result<Plan, PlanError> {
         created_at: now,
         mode: options.mode,
         actions: Vec::new(),
-        drift: drift(state, &observed),
+        drift: drift(state, &observed, facts),
         gone: gone(&observed, options.mode, &index),
         retained: Vec::new(),
         observations: observed
@@ -263,7 +263,11 @@ fn gone(observed: &Observations, mode: Mode, index: &HashMap<Address, usize>) ->
 }
 
 /// What is no longer as it was recorded. What is half done differs for a reason that is known.
-fn drift(state: &State, observed: &Observations) -> Vec<Drift> {
+fn drift(
+    state: &State,
+    observed: &Observations,
+    facts: &dyn Fn(&Address) -> Option<KindFacts>,
+) -> Vec<Drift> {
     let settled = observed.iter().filter_map(|(address, found)| {
         let record = state.resources.get(address)?;
         (record.status == Status::Ready).then_some((record, found))
@@ -278,7 +282,11 @@ fn drift(state: &State, observed: &Observations) -> Vec<Drift> {
                     changes: Vec::new(),
                 });
             };
-            let changes: Vec<Change> = diff(&record.properties, &found.properties)
+            let differences = match facts(&address) {
+                Some(facts) => (facts.compare)(&record.properties, &found.properties, record.settled()),
+                None => diff(&record.properties, &found.properties),
+            };
+            let changes: Vec<Change> = differences
                 .into_iter()
                 .map(|Change { path, before, after }| Change {
                     path,

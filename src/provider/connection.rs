@@ -11,4 +11,6 @@ pub struct Connection {
     pub profile: Option<String>,
     /// How long one call may take before it counts as lost. Unset: 30 s.
     pub request_timeout: Option<Duration>,
+    /// Fields of Kubernetes objects that belong to others are taken from them.
+    pub force_conflicts: bool,
 }

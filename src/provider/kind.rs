@@ -42,6 +42,7 @@ impl<C: Send + Sync + 'static> Kind<C> {
                 create_first: R::CREATE_FIRST,
                 stable_outputs: R::STABLE_OUTPUTS,
                 canonical: canonical_form::<R>,
+                compare: R::compare,
                 guard: R::GUARD,
                 configures: R::CONFIGURES,
                 found_by: R::FOUND_BY,

@@ -8,6 +8,8 @@
 pub mod aws;
 mod connection;
 mod kind;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod local;
 pub mod simulated;
 
@@ -21,7 +23,7 @@ use futures::future::{BoxFuture, FutureExt};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::resource::{Address, Change, Observed};
+use crate::resource::{Address, Change, Observed, diff};
 
 /// One kind of thing that exists outside. Each verb is safe to repeat.
 ///
@@ -51,6 +53,12 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     type Cloud: Send + Sync + 'static;
     /// What others may refer to once it stands.
     type Outputs: Serialize;
+
+    /// What differs between what is wanted and what was found, both canonical. `recorded` is what was wanted
+    /// when it was last brought to that: it tells what a plan asks anew from what others have changed since.
+    fn compare(desired: &Value, observed: &Value, _recorded: Option<&Value>) -> Vec<Change> {
+        diff(desired, observed)
+    }
 
     /// Looks, changes nothing. `None`: there is no such thing.
     fn observe(
@@ -189,6 +197,8 @@ pub struct KindFacts {
     pub stable_outputs: &'static [&'static str],
     /// Properties in the kind's canonical form: sets sorted, spellings unified. What isn't the kind's stays.
     pub canonical: fn(Value) -> Value,
+    /// `Resource::compare`.
+    pub compare: fn(&Value, &Value, Option<&Value>) -> Vec<Change>,
     /// `Resource::GUARD`.
     pub guard: Option<Guard>,
     /// `Resource::CONFIGURES`.

@@ -82,11 +82,13 @@ pub(super) fn files(input: &Input<'_>) -> Result<Vec<File>, Error> {
     let (Target::Aws, Some(regions)) = (input.spec.target, &input.spec.regions) else {
         return Ok(Vec::new());
     };
-    let desired = match topology::desired(input.spec) {
+    let mut desired = match topology::desired(input.spec) {
         // A vvbill without AWS has nothing to say of it.
         Err(topology::Error::TargetNotBuilt(_)) => return Ok(Vec::new()),
         desired => desired?,
     };
+    // What runs on the clusters has manifests of its own.
+    desired.retain(|resource| resource.address.provider() == "aws");
     let module = Module::new(&desired, &regions.primary, input.state);
     let mut texts: BTreeMap<&str, String> = frame::files(&module, &desired, input.state)?
         .into_iter()

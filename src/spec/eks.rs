@@ -41,6 +41,10 @@ pub struct Eks {
     /// What adds nodes when pods don't fit. Default `none`.
     #[serde(default)]
     pub node_autoscaler: NodeAutoscaler,
+    /// Whether `apply` makes what runs on the cluster. False where something else does, such as Argo CD with what
+    /// `render` writes. Default true.
+    #[serde(default = "yes")]
+    pub apply_objects: bool,
     /// Encrypts Kubernetes' secrets with a KMS key. Default false.
     #[serde(default)]
     pub encrypt_secrets: bool,

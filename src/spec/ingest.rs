@@ -9,6 +9,11 @@ use super::units::{Bytes, Duration, EventRate, Port, SecretReference};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ingest {
+    /// Image of the service: `bundled@sha256:…` in the plan's own repositories, or another one with its registry and
+    /// digest. Unset: the pods have none to run. `vvbill service push --write` fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "bundled@sha256:…")]
+    pub image: Option<String>,
     /// Rate of events that the platform is laid out for. Default 1M/min.
     pub event_rate: EventRate,
     /// Average size of an event in Kafka, before compression. Default 1KiB.
@@ -61,6 +66,7 @@ pub struct Ingest {
 impl Default for Ingest {
     fn default() -> Self {
         Self {
+            image: None,
             event_rate: EventRate::from_per_minute(1_000_000),
             event_size: Bytes(1_024),
             api_replicas: 2,
@@ -84,5 +90,44 @@ impl Default for Ingest {
             stop_timeout: Duration::from_secs(30),
             session_timeout: Duration::from_secs(6),
         }
+    }
+}
+
+/// What stands for the service that comes with vvbill where an image is named.
+pub const BUNDLED: &str = "bundled";
+
+impl Ingest {
+    /// What a node pulls: the plan's image, with the region's own repository in the place of `bundled`. `None`
+    /// while none was pushed, or while that repository is not known.
+    pub fn image_in(&self, own_repository: Option<&str>) -> Option<String> {
+        let image = self.image.as_deref()?;
+        match image.strip_prefix(BUNDLED) {
+            Some(digest) if digest.starts_with("@sha256:") => Some(format!("{}{digest}", own_repository?)),
+            Some("") => None,
+            _ => Some(image.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ingest;
+
+    /// Each region pulls from its own repository, and never a name without a digest.
+    #[test]
+    fn the_bundled_image_is_in_the_regions_own_repository() {
+        let image = |image: &str, own: Option<&str>| {
+            let ingest = Ingest {
+                image: Some(image.into()),
+                ..Ingest::default()
+            };
+            ingest.image_in(own)
+        };
+        let pinned = Some("r.example.com/a@sha256:00".to_owned());
+        assert_eq!(image("bundled@sha256:00", Some("r.example.com/a")), pinned);
+        assert_eq!(image("r.example.com/a@sha256:00", Some("elsewhere")), pinned);
+        assert_eq!(image("bundled@sha256:00", None), None);
+        assert_eq!(image("bundled", Some("r.example.com/a")), None);
+        assert_eq!(Ingest::default().image_in(Some("r.example.com/a")), None);
     }
 }

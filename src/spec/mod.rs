@@ -13,6 +13,7 @@ mod codes;
 mod cost;
 pub mod diagnostic;
 mod edge;
+pub mod edit;
 mod eks;
 mod explain;
 mod ingest;

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct Operator {
     /// Whether it is installed. False where somebody else does it. Default true.
     pub install: bool,
-    /// Chart in the repository, such as `strimzi-kafka-operator`. Needed for one that vvbill doesn't know.
+    /// Chart in the repository, such as `strimzi-kafka-operator`; or one that needs none: `oci://…`, `https://…`, or a
+    /// path that starts with `/`, `./` or `../`. Needed for one that vvbill doesn't know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chart: Option<String>,
-    /// URL of the chart's repository. Needed for one that vvbill doesn't know, unless `chart` is an `oci://` address.
+    /// URL of the chart's repository. Needed for one that vvbill doesn't know, unless its chart needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
     /// Version of the chart. Needed for one that vvbill doesn't know.

@@ -63,6 +63,13 @@ pub struct Record {
     pub updated_at: Timestamp,
 }
 
+impl Record {
+    /// What was asked for when it was last brought to that; `None` while it is on its way.
+    pub fn settled(&self) -> Option<&Value> {
+        (self.status == Status::Ready).then_some(&self.properties)
+    }
+}
+
 /// How far a resource is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

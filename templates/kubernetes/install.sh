@@ -5,6 +5,9 @@
 #   aws eks update-kubeconfig --region {{ region }} --name {{ cluster }}
 set -euo pipefail
 cd "$(dirname "$0")"
+
+# The class that Prometheus' volumes are of.
+kubectl apply --server-side --filename ../00-namespace.yaml
 {% for release in releases %}
 helm upgrade --install {{ release.name }} {{ release.chart }} \
 {% if release.repository %}  --repo {{ release.repository }} \

@@ -118,7 +118,11 @@ fn subjects() -> Vec<Subject> {
     let own = ["specification", "production", "local"].map(|plan| load(&format!("plans/{plan}.yaml")).spec);
     let bases = ["aws", "local"].map(|base| boundaries::plan(base, &Value::Null).unwrap().spec);
     let subject = |spec: Spec| {
-        let values = serde_json::to_value(&spec).unwrap();
+        let mut values = serde_json::to_value(&spec).unwrap();
+        // What runs on the clusters is filled into the same templates that are rendered below: once is enough.
+        if let Some(eks) = values["eks"].as_object_mut() {
+            eks.insert("apply_objects".into(), false.into());
+        }
         let effect = effect(&values).unwrap();
         let rendered = rendered(&values).unwrap();
         Subject {

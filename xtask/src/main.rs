@@ -1,4 +1,4 @@
-//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench | fake-aws`.
+//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench | fake-aws | service-binary`.
 //!
 //! Depends on clap and serde_json alone, so that `cargo xtask` is there within seconds of a clone: what
 //! needs Kafka, Redis or Postgres is done by the programs it builds and drives. It never changes a tracked
@@ -10,9 +10,12 @@ mod bench;
 mod command;
 mod demo;
 mod fake_aws;
+mod helm;
+mod kube_apiserver;
 mod lint;
 mod packages;
 mod python;
+mod service_binary;
 mod setup;
 mod terraform;
 mod test;
@@ -43,13 +46,15 @@ enum Task {
     Setup(setup::Options),
     /// Applies plans/local.yaml, sends a million events, kills a worker, accounts for every event, destroys
     Demo(demo::Options),
-    /// Runs every test: those without servers first, then those with real Kafka, Redis, Postgres and moto's AWS
+    /// Runs every test: those without servers first, then those with real Kafka, Redis, Postgres, kube-apiserver and moto's AWS
     Test(test::Options),
     /// Measures, prints the figures and writes them to target/bench/
     #[command(subcommand)]
     Bench(bench::Subject),
     /// Runs a command with a fake AWS, which lives as long as the command, in the place of the real one
     FakeAws(fake_aws::Options),
+    /// Builds the service as a static binary beside vvbill, as `vvbill service build` packs it
+    ServiceBinary(service_binary::Options),
     /// Checks formatting, clippy, rustdoc, dependencies (cargo-deny) and spelling (typos)
     Lint,
 }
@@ -61,6 +66,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Bench(subject) => bench::run(&subject),
         Task::FakeAws(options) => fake_aws::run(&options),
+        Task::ServiceBinary(options) => service_binary::run(&options),
         Task::Lint => lint::run(),
     };
     match done {

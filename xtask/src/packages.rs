@@ -86,13 +86,51 @@ pub(crate) const NEEDS: &[Need] = &[
     },
 ];
 
+/// For tests of the service's image: registries, and who reads images.
+pub(crate) const IMAGE_NEEDS: &[Need] = &[
+    Need {
+        name: "skopeo",
+        reason: "reads and copies the images that we build",
+        packages: &["skopeo"],
+        found: || on_path("skopeo"),
+    },
+    Need {
+        name: "docker-registry",
+        reason: "images are pushed to it",
+        packages: &["docker-registry"],
+        found: || on_path("docker-registry"),
+    },
+    Need {
+        name: "openssl",
+        reason: "gives a registry the certificate of ECR's name",
+        packages: &["openssl"],
+        found: || on_path("openssl"),
+    },
+];
+
 /// For linters and tests that come from PyPI.
 pub(crate) const PYTHON_NEEDS: &[Need] = &[Need {
     name: "Python 3 with venv",
-    reason: "typos and moto come from PyPI",
+    reason: "typos, moto, checkov and hadolint come from PyPI",
     packages: &["python3-venv"],
     found: || answers("python3", &["-c", "import venv, ensurepip"]),
 }];
+
+/// For tests of the Kubernetes provider; the API server itself is built.
+pub(crate) const KUBERNETES_NEEDS: &[Need] = &[
+    Need {
+        name: "etcd",
+        reason: "the tests' kube-apiserver keeps its objects there",
+        packages: &["etcd-server"],
+        found: || on_path("etcd"),
+    },
+    Need {
+        name: "openssl",
+        reason: "makes the key of the tests' kube-apiserver",
+        packages: &["openssl"],
+        found: || on_path("openssl"),
+    },
+];
 
 fn on_path(program: &str) -> bool {
     command::find(program, &[]).is_some()

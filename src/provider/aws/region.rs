@@ -4,11 +4,12 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use tokio::sync::OnceCell;
 
 use super::eks::Issued;
-use super::error::Call;
+use super::error::{Call, NO_CREDENTIALS};
 use crate::provider::ProviderError;
 
 /// A region of the account: what the verbs of AWS's kinds are called with.
@@ -105,6 +106,18 @@ impl Region {
     pub(super) async fn credentials_end(&self) -> Option<SystemTime> {
         let provider = self.config.credentials_provider()?;
         provider.provide_credentials().await.ok()?.expiry()
+    }
+
+    /// The present credentials, for what isn't called through the SDK.
+    pub(super) async fn credentials(&self) -> Result<Credentials, ProviderError> {
+        let missing = |why: String| {
+            ProviderError::refused(format!("there are no usable credentials: {why}"))
+                .with_hint(NO_CREDENTIALS)
+        };
+        let provider = self.config.credentials_provider();
+        let provider = provider.ok_or_else(|| missing("no source of them is configured".into()))?;
+        let credentials = provider.provide_credentials().await;
+        credentials.map_err(|why| missing(why.to_string()))
     }
 
     /// The ARN of something of this account in this region.

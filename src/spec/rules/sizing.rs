@@ -2,7 +2,7 @@
 
 use super::facts::{cache, machine};
 use super::{Applies, Breaches, Context, Rule, Severity, gib};
-use crate::spec::{LoadBalancerKind, Size, Spec};
+use crate::spec::{BUNDLED, LoadBalancerKind, Size, Spec};
 
 const TABLE: &str = "the plan's own `sizing` section";
 
@@ -147,7 +147,7 @@ fn application_is_smaller(spec: &Spec, _: &Context, found: &mut Breaches) {
     let own: Vec<_> = spec
         .workloads
         .iter()
-        .filter(|(_, workload)| workload.image != "bundled")
+        .filter(|(_, workload)| workload.image != BUNDLED)
         .collect();
     let Some((name, first)) = own.first() else { return };
     let replicas: u32 = own.iter().map(|(_, workload)| workload.replicas).sum();

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Applies, Breaches, Context, Rule, Severity};
-use crate::spec::Spec;
+use crate::spec::{BUNDLED, Spec};
 
 const DEPLOYMENTS: &str = "Kubernetes documentation, \"Deployments\"";
-
-/// The image that vvbill builds itself, and pins by digest.
-const BUNDLED_IMAGE: &str = "bundled";
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -122,21 +119,27 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn image_is_not_fixed(spec: &Spec, _: &Context, found: &mut Breaches) {
-    for (name, workload) in &spec.workloads {
-        if workload.image == BUNDLED_IMAGE || workload.image.contains("@sha256:") {
+    let workloads = spec
+        .workloads
+        .iter()
+        .filter(|(_, workload)| workload.image != BUNDLED)
+        .map(|(name, workload)| (format!("workloads.{name}.image"), &workload.image));
+    let service = spec.ingest.iter().filter_map(|ingest| ingest.image.as_ref());
+    let service = service.map(|image| ("ingest.image".to_owned(), image));
+    for (path, image) in workloads.chain(service) {
+        if image.contains("@sha256:") {
             continue;
         }
-        let last = workload.image.rsplit('/').next().unwrap_or_default();
+        let last = image.rsplit('/').next().unwrap_or_default();
         let tag = last.split_once(':').map(|(_, tag)| tag);
         if matches!(tag, None | Some("" | "latest")) {
-            let path = format!("workloads.{name}.image");
-            let repository = workload.image.strip_suffix(":latest").unwrap_or(&workload.image);
-            let why = format!("`{}` is another image after the next push", workload.image);
-            found.add(
-                &[&path],
-                why,
-                format!("set {path}: {repository}:1.0.0, or {repository}@sha256:…"),
-            );
+            let repository = image.strip_suffix(":latest").unwrap_or(image);
+            let fix = match image.as_str() {
+                BUNDLED => "run `vvbill service push PLAN --write`, which writes its digest here".to_owned(),
+                _ => format!("set {path}: {repository}:1.0.0, or {repository}@sha256:…"),
+            };
+            let why = format!("`{image}` is another image after the next push");
+            found.add(&[&path], why, fix);
         }
     }
 }
@@ -292,7 +295,7 @@ fn paths_clash(spec: &Spec, _: &Context, found: &mut Breaches) {
 
 fn readiness_is_missing(spec: &Spec, _: &Context, found: &mut Breaches) {
     for (name, workload) in &spec.workloads {
-        if workload.readiness.is_none() && workload.image != BUNDLED_IMAGE {
+        if workload.readiness.is_none() && workload.image != BUNDLED {
             let path = format!("workloads.{name}.readiness");
             let why = format!("a pod of {name} gets traffic before it can answer");
             found.add(&[&path], why, format!("set {path}: {{path: /ready, port: 8000}}"));
@@ -303,7 +306,7 @@ fn readiness_is_missing(spec: &Spec, _: &Context, found: &mut Breaches) {
 fn grace_is_too_short(spec: &Spec, _: &Context, found: &mut Breaches) {
     let Some(gunicorn) = &spec.gunicorn else { return };
     for (name, workload) in &spec.workloads {
-        if workload.image != BUNDLED_IMAGE && gunicorn.graceful_timeout > workload.termination_grace {
+        if workload.image != BUNDLED && gunicorn.graceful_timeout > workload.termination_grace {
             let path = format!("workloads.{name}.termination_grace");
             let why = format!(
                 "gunicorn finishes within {}, Kubernetes kills after {}",

@@ -91,7 +91,7 @@ impl Layout<'_> {
     fn shard(&mut self, aurora: &Aurora, place: &Place<'_>, shard: &Shard, key: Option<&Ref<String>>) {
         let address = place.address("db_cluster", &shard.name);
         let first = place.primary;
-        let password = self.password(aurora, place, shard);
+        let password = self.password(aurora, place, &shard.name);
         let insights = aurora.performance_insights;
         let cluster = DbCluster {
             identifier: shard.identifier.clone(),

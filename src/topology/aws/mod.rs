@@ -7,6 +7,7 @@ mod database;
 mod edge;
 mod endpoints;
 mod keys;
+mod kubernetes;
 mod load_balancer;
 mod monitoring;
 mod names;
@@ -40,6 +41,7 @@ pub(super) fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
         layout.monitoring(place)?;
     }
     layout.edge(&places)?;
+    layout.kubernetes(&places)?;
     Ok(layout.desired)
 }
 

@@ -6,7 +6,7 @@ use super::names::fitting;
 use super::{Error, Layout, Place};
 use crate::provider::aws::{EcrRepository, PolicyDocument, S3Bucket, Secret};
 use crate::resource::Field;
-use crate::spec::{LoadBalancer, LoadBalancerKind, SecretReference, Tier};
+use crate::spec::{BUNDLED, LoadBalancer, LoadBalancerKind, SecretReference, Tier};
 
 /// A bucket's name has 63 characters, of which the account's number and its hyphen take 13.
 const BUCKET_PREFIX_AT_MOST: usize = 50;
@@ -15,8 +15,6 @@ const ACCESS_LOG_DAYS: i32 = 90;
 /// Enough to go back to, however often it is built.
 const IMAGES_KEPT: u32 = 50;
 const UNTAGGED_IMAGE_DAYS: u32 = 14;
-/// Stands for the service that comes with vvbill.
-const BUNDLED: &str = "bundled";
 
 impl Layout<'_> {
     pub(super) fn storage(&mut self, place: &Place<'_>) -> Result<(), Error> {

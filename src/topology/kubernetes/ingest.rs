@@ -121,10 +121,13 @@ impl Writer<'_> {
         self.write("40-ingest.yaml", "ingest.yaml", ("ingest", "ingest"), &values)
     }
 
-    /// The image that comes with vvbill, where its repository is.
+    /// The image that comes with vvbill: the one that was pushed last, or, before one was, this version's in the
+    /// region's own repository.
     pub(super) fn bundled_image(&self) -> String {
         let repository = self.place.output("ecr_repository", "ingest", "uri");
-        format!("{repository}:{}", env!("CARGO_PKG_VERSION"))
+        let pushed = self.spec.ingest.as_ref();
+        let pushed = pushed.and_then(|ingest| ingest.image_in(Some(&repository)));
+        pushed.unwrap_or_else(|| format!("{repository}:{}", env!("CARGO_PKG_VERSION")))
     }
 
     fn service_target_group(&self) -> Option<String> {

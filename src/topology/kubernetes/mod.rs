@@ -23,11 +23,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Error;
-use crate::resource::{AT_CREATION_KEY, Address, OUTPUT_KEY};
+use crate::resource::{AT_CREATION_KEY, Address, JOINED_KEY, OUTPUT_KEY};
 use crate::spec::{Spec, Target};
 use crate::templates::{TemplateError, Templates, sources};
 
+pub(super) use operators::Release;
 pub use place::{NAMESPACE, Place, places};
+pub(super) use secrets::{KEY_FILE, Kept, RequiredSecret};
 
 static TEMPLATES: Templates = Templates::new(sources![
     "kubernetes/namespace.yaml",
@@ -85,9 +87,6 @@ impl Object {
     }
 }
 
-/// The JSON key of a text that is put together from parts, some of which are references.
-pub const JOINED_KEY: &str = "$joined";
-
 /// What a rule says of a field, by the keys on the way to it.
 pub type Comments<'c> = &'c dyn Fn(&[&str]) -> Vec<String>;
 
@@ -98,13 +97,7 @@ pub fn documents(spec: &Spec, header: &str, comments: Comments<'_>) -> Result<Ve
     }
     let mut all = Vec::new();
     for place in places(spec).into_iter().filter(Place::has_cluster) {
-        let mut writer = Writer {
-            spec,
-            place: &place,
-            header,
-            comments,
-            written: Vec::new(),
-        };
+        let mut writer = Writer::new(spec, &place, header, comments);
         writer.namespace()?;
         writer.platform()?;
         writer.kafka()?;
@@ -145,6 +138,34 @@ pub fn objects(spec: &Spec) -> Result<Vec<Object>, Error> {
     }
     leave_to_autoscalers(&mut all);
     Ok(all)
+}
+
+/// What each cluster needs beside its objects, the primary region's first.
+pub(super) fn needs(spec: &Spec) -> Result<Vec<Needs>, Error> {
+    if spec.target != Target::Aws || spec.eks.is_none() {
+        return Ok(Vec::new());
+    }
+    let needs = |place: Place<'_>| {
+        let writer = Writer::new(spec, &place, "", &|_| Vec::new());
+        let mut releases = writer.releases()?;
+        for release in &mut releases {
+            release.values = referring(release.values.take());
+        }
+        Ok(Needs {
+            region: place.region.to_owned(),
+            releases,
+            secrets: writer.required(),
+        })
+    };
+    let places = places(spec).into_iter().filter(Place::has_cluster);
+    places.map(needs).collect()
+}
+
+/// Operators and secrets of a region's cluster.
+pub(super) struct Needs {
+    pub(super) region: String,
+    pub(super) releases: Vec<Release>,
+    pub(super) secrets: Vec<RequiredSecret>,
 }
 
 /// Tokens as references.
@@ -259,7 +280,17 @@ struct Filled<'v, V> {
     values: &'v V,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(spec: &'a Spec, place: &'a Place<'a>, header: &'a str, comments: Comments<'a>) -> Self {
+        Self {
+            spec,
+            place,
+            header,
+            comments,
+            written: Vec::new(),
+        }
+    }
+
     /// Writes `path` from the template of the same name behind its number.
     fn write(
         &mut self,

@@ -38,7 +38,7 @@ impl Writer<'_> {
         let of_buffer = spec.buffer.is_some() && self.place.runs(Tier::Buffer);
         let values = Values {
             comments: self.said(&[("storage", &["kafka", "storage_class"])]),
-            volumes: of_kafka || of_buffer,
+            volumes: of_kafka || of_buffer || spec.monitoring.is_some(),
         };
         self.write("00-namespace.yaml", "namespace.yaml", ("eks", "eks"), &values)
     }

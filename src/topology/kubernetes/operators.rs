@@ -25,6 +25,8 @@ struct Known {
     version: &'static str,
     namespace: &'static str,
     values: Value,
+    /// By which it is known.
+    definitions: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -33,15 +35,24 @@ struct Script {
     releases: Vec<Release>,
 }
 
+/// A Helm release of an operator.
 #[derive(Serialize)]
-struct Release {
-    name: String,
-    chart: String,
-    repository: Option<String>,
-    version: String,
-    namespace: String,
+pub(in crate::topology) struct Release {
+    /// The plan's name for it, and Helm's.
+    pub(in crate::topology) name: String,
+    pub(in crate::topology) chart: String,
+    /// None where the chart is an `oci://` address.
+    pub(in crate::topology) repository: Option<String>,
+    pub(in crate::topology) version: String,
+    pub(in crate::topology) namespace: String,
     #[serde(skip)]
-    values: Value,
+    pub(in crate::topology) values: Value,
+    /// False: somebody else does it.
+    #[serde(skip)]
+    pub(in crate::topology) install: bool,
+    /// CustomResourceDefinitions that it brings, such as `kafkas.kafka.strimzi.io`.
+    #[serde(skip)]
+    pub(in crate::topology) definitions: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -52,7 +63,8 @@ struct ValuesFile {
 
 impl Writer<'_> {
     pub(super) fn operators(&mut self) -> Result<(), Error> {
-        let releases = self.releases()?;
+        let mut releases = self.releases()?;
+        releases.retain(|release| release.install);
         if releases.is_empty() {
             return Ok(());
         }
@@ -77,12 +89,13 @@ impl Writer<'_> {
         self.write("helm/install.sh", "install.sh", origin, &script)
     }
 
-    fn releases(&self) -> Result<Vec<Release>, Error> {
+    /// Those that the plan installs, and those that it needs though somebody else installs them.
+    pub(super) fn releases(&self) -> Result<Vec<Release>, Error> {
         let mut known = self.known();
         let mut releases = Vec::new();
         for (name, plan) in &self.spec.operators {
             let known = known.remove(name.as_str());
-            if plan.install {
+            if plan.install || known.is_some() {
                 releases.push(release(name, known, plan)?);
             }
         }
@@ -143,9 +156,10 @@ fn release(name: &str, known: Option<Known>, plan: &Operator) -> Result<Release,
     let known = known.as_ref();
     let chart = plan.chart.clone().or(known.map(|it| it.chart.into()));
     let chart = chart.ok_or_else(|| lacks("chart"))?;
+    let stands_alone = is_whole(&chart);
     let repository = plan.repository.clone().or(known.map(|it| it.repository.into()));
-    let repository = repository.filter(|_| !chart.starts_with("oci://"));
-    if repository.is_none() && !chart.starts_with("oci://") {
+    let repository = repository.filter(|_| !stands_alone);
+    if repository.is_none() && !stands_alone {
         return Err(lacks("repository"));
     }
     let version = plan.version.clone().or(known.map(|it| it.version.into()));
@@ -157,7 +171,16 @@ fn release(name: &str, known: Option<Known>, plan: &Operator) -> Result<Release,
         version: version.ok_or_else(|| lacks("version"))?,
         namespace: namespace.unwrap_or_else(|| OPERATORS_NAMESPACE.into()),
         values,
+        install: plan.install,
+        definitions: known.map_or(&[][..], |it| it.definitions),
     })
+}
+
+/// Whether a chart needs no repository: an address, or a path on this machine.
+fn is_whole(chart: &str) -> bool {
+    ["oci://", "https://", "http://", "/", "./", "../"]
+        .iter()
+        .any(|opening| chart.starts_with(opening))
 }
 
 /// Sets what lies at a path with dots.
@@ -189,6 +212,13 @@ fn strimzi(kafka: &str) -> Known {
         repository: "https://strimzi.io/charts/",
         version: if newer { "1.1.0" } else { "1.0.0" },
         namespace: OPERATORS_NAMESPACE,
+        definitions: &[
+            "kafkas.kafka.strimzi.io",
+            "kafkanodepools.kafka.strimzi.io",
+            "kafkatopics.kafka.strimzi.io",
+            "kafkausers.kafka.strimzi.io",
+            "kafkamirrormaker2s.kafka.strimzi.io",
+        ],
         values: json!({
             "watchNamespaces": [NAMESPACE],
             "replicas": 2,
@@ -208,6 +238,7 @@ fn load_balancer_controller(cluster: &str, region: &str, vpc: &str) -> Known {
         repository: "https://aws.github.io/eks-charts",
         version: "3.3.0",
         namespace: SYSTEM_NAMESPACE,
+        definitions: &["targetgroupbindings.elbv2.k8s.aws"],
         values: json!({
             "clusterName": cluster,
             "region": region,
@@ -234,6 +265,10 @@ fn prometheus(monitoring: &Monitoring) -> Known {
         repository: "https://prometheus-community.github.io/helm-charts",
         version: "88.2.0",
         namespace: MONITORING_NAMESPACE,
+        definitions: &[
+            "prometheusrules.monitoring.coreos.com",
+            "servicemonitors.monitoring.coreos.com",
+        ],
         values: json!({
             "prometheus": {
                 "service": { "port": monitoring.port.get() },
@@ -263,6 +298,7 @@ fn cluster_autoscaler(cluster: &str, kubernetes: &str, region: &str) -> Known {
         repository: "https://kubernetes.github.io/autoscaler",
         version: "9.56.0",
         namespace: SYSTEM_NAMESPACE,
+        definitions: &[],
         values: json!({
             "fullnameOverride": "cluster-autoscaler",
             "cloudProvider": "aws",
@@ -288,6 +324,7 @@ fn karpenter(cluster: &str) -> Known {
         repository: "",
         version: "1.8.1",
         namespace: SYSTEM_NAMESPACE,
+        definitions: &["ec2nodeclasses.karpenter.k8s.aws", "nodepools.karpenter.sh"],
         values: json!({ "settings": { "clusterName": cluster } }),
     }
 }

@@ -8,20 +8,56 @@ use super::{Error, NAMESPACE, Writer};
 use crate::spec::{SecretReference, Tier};
 
 /// A Secret that objects of the plan refer to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct RequiredSecret {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::topology) struct RequiredSecret {
     /// Its name.
-    pub(super) name: String,
-    /// Its keys, each with the shell command that prints the value.
-    pub(super) keys: Vec<(String, String)>,
+    pub(in crate::topology) name: String,
+    /// Its keys, and where the value of each is kept.
+    pub(in crate::topology) keys: Vec<(String, Kept)>,
+    /// The plan's section that it is for, and the field.
+    pub(in crate::topology) origin: (&'static str, String),
     /// Where the values come from, for a person.
-    pub(super) about: String,
+    about: String,
 }
+
+/// Where a value is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::topology) enum Kept {
+    /// Where the plan says; what vvbill keeps in Secrets Manager itself has the plan's name and `own` as its name.
+    Place {
+        /// The plan's word.
+        from: SecretReference,
+        /// What it is called.
+        own: String,
+    },
+    /// In a file of hashed API keys beside the plan.
+    KeyFile,
+    /// With the shard of this number: a connection string to its writer.
+    Shard(u32),
+    /// In a Secret of the cluster in the first region.
+    FirstRegion {
+        /// Its name.
+        secret: String,
+        /// Its key.
+        key: String,
+    },
+}
+
+/// The file of API keys, where the plan leaves them to vvbill.
+pub(in crate::topology) const KEY_FILE: &str = "api-keys.jsonl";
 
 #[derive(Serialize)]
 struct Values {
     cluster: String,
-    secrets: Vec<RequiredSecret>,
+    secrets: Vec<Scripted>,
+}
+
+/// As the script makes it: each key with the command that prints its value.
+#[derive(Serialize)]
+struct Scripted {
+    name: String,
+    keys: Vec<(String, String)>,
+    about: String,
 }
 
 impl Writer<'_> {
@@ -36,12 +72,37 @@ impl Writer<'_> {
                 .eks
                 .as_ref()
                 .map_or_else(String::new, |eks| eks.name.clone()),
-            secrets,
+            secrets: secrets.into_iter().map(|secret| self.scripted(secret)).collect(),
         };
         self.write("secrets.sh", "secrets.sh", ("eks", "eks"), &values)
     }
 
-    fn required(&self) -> Vec<RequiredSecret> {
+    fn scripted(&self, secret: RequiredSecret) -> Scripted {
+        let keys = secret.keys.into_iter();
+        Scripted {
+            keys: keys.map(|(key, kept)| (key, self.command(&kept))).collect(),
+            name: secret.name,
+            about: secret.about,
+        }
+    }
+
+    /// The shell command that prints a value.
+    fn command(&self, kept: &Kept) -> String {
+        match kept {
+            Kept::Place { from, own } => self.reading(from, own),
+            Kept::KeyFile => format!("cat {KEY_FILE}"),
+            Kept::Shard(number) => self.connection(*number),
+            Kept::FirstRegion { secret, key } => {
+                let path = key.replace('.', "\\.");
+                format!(
+                    "kubectl --context \"$SOURCE_CONTEXT\" --namespace {NAMESPACE} get secret {secret} \
+                     --output 'jsonpath={{.data.{path}}}' | base64 --decode"
+                )
+            }
+        }
+    }
+
+    pub(super) fn required(&self) -> Vec<RequiredSecret> {
         let mut all = Vec::new();
         all.extend(self.buffer_secrets());
         if self.spec.ingest.is_some() && self.place.runs(Tier::Ingest) {
@@ -49,15 +110,20 @@ impl Writer<'_> {
             all.extend(self.key_secret());
         }
         if self.place.runs(Tier::Api) {
-            for (name, workload) in &self.spec.workloads {
-                let name = format!("{}-environment", super::pieces::object_name(name));
-                let keys: Vec<(String, String)> = workload
+            for (key, workload) in &self.spec.workloads {
+                let name = format!("{}-environment", super::pieces::object_name(key));
+                let keys: Vec<(String, Kept)> = workload
                     .secret_env
                     .iter()
-                    .map(|(variable, from)| (variable.clone(), self.reading(from, variable)))
+                    .map(|(variable, from)| (variable.clone(), place(from, variable)))
                     .collect();
-                let about = "the variables that the workload's `secret_env` names".to_owned();
-                all.extend((!keys.is_empty()).then_some(RequiredSecret { name, keys, about }));
+                let secret = RequiredSecret {
+                    origin: ("workloads", format!("workloads.{key}.secret_env")),
+                    about: "the variables that the workload's `secret_env` names".to_owned(),
+                    name,
+                    keys,
+                };
+                all.extend((!secret.keys.is_empty()).then_some(secret));
             }
         }
         all.extend(self.mirror_secrets());
@@ -73,10 +139,11 @@ impl Writer<'_> {
         else {
             return Vec::new();
         };
-        let secret = |name: &str, from: &SecretReference, about: &str| RequiredSecret {
+        let secret = |name: &str, field: &str, from: &SecretReference, about: &str| RequiredSecret {
             name: name.to_owned(),
-            keys: vec![("password".to_owned(), self.reading(from, "buffer-auth"))],
-            about: about.to_owned(),
+            keys: vec![("password".to_owned(), place(from, "buffer-auth"))],
+            origin: ("buffer", field.to_owned()),
+            about: format!("{about} (`{field}`)"),
         };
         let sentinel = buffer
             .sentinel
@@ -84,56 +151,64 @@ impl Writer<'_> {
             .and_then(|sentinel| sentinel.auth.as_ref());
         let servers = buffer.auth.as_ref();
         servers
-            .map(|from| secret("buffer-auth", from, "the password of the buffer (`buffer.auth`)"))
+            .map(|from| secret("buffer-auth", "buffer.auth", from, "the password of the buffer"))
             .into_iter()
             .chain(sentinel.map(|from| {
-                let about = "what Sentinels log in with (`buffer.sentinel.auth`)";
-                secret("sentinel-auth", from, about)
+                let about = "what Sentinels log in with";
+                secret("sentinel-auth", "buffer.sentinel.auth", from, about)
             }))
             .collect()
     }
 
     /// A connection string for each shard, straight to its writer.
     fn shard_secret(&self) -> Option<RequiredSecret> {
-        let aurora = self.spec.aurora.as_ref()?;
-        let identifier = aurora.identifier.to_lowercase();
-        let keys = (0..aurora.shards).map(|number| {
-            let cluster = match aurora.shards {
-                1 => identifier.clone(),
-                _ => format!("{identifier}-{number}"),
-            };
-            let secret = format!("{}-shard-{number}-master", self.spec.metadata.name.as_str());
-            let password = match &aurora.master_password {
-                SecretReference::Managed if !self.spans_regions() => format!("password_of_rds {cluster}"),
-                SecretReference::SecretsManager(name) => format!("field_of {} password", quoted(name)),
-                _ => format!("field_of {secret} password"),
-            };
-            let command = format!(
-                "connection {cluster} {} {} {} \"$({password})\"",
-                aurora.port,
-                quoted(&aurora.database_name),
-                quoted(&aurora.master_username),
-            );
-            (format!("shard-{number}"), command)
-        });
+        let shards = self.spec.aurora.as_ref()?.shards;
         Some(RequiredSecret {
             name: "ingest-shards".into(),
-            keys: keys.collect(),
+            keys: (0..shards)
+                .map(|number| (format!("shard-{number}"), Kept::Shard(number)))
+                .collect(),
+            origin: ("ingest", "aurora.master_password".into()),
             about:
                 "a connection string for each shard, with the password that `aurora.master_password` names"
                     .into(),
         })
     }
 
+    /// The command that prints it.
+    fn connection(&self, number: u32) -> String {
+        let Some(aurora) = &self.spec.aurora else {
+            return String::new();
+        };
+        let identifier = aurora.identifier.to_lowercase();
+        let cluster = match aurora.shards {
+            1 => identifier,
+            _ => format!("{identifier}-{number}"),
+        };
+        let secret = format!("{}-shard-{number}-master", self.spec.metadata.name.as_str());
+        let password = match &aurora.master_password {
+            SecretReference::Managed if !self.spans_regions() => format!("password_of_rds {cluster}"),
+            SecretReference::SecretsManager(name) => format!("field_of {} password", quoted(name)),
+            _ => format!("field_of {secret} password"),
+        };
+        format!(
+            "connection {cluster} {} {} {} \"$({password})\"",
+            aurora.port,
+            quoted(&aurora.database_name),
+            quoted(&aurora.master_username),
+        )
+    }
+
     fn key_secret(&self) -> Option<RequiredSecret> {
         let ingest = self.spec.ingest.as_ref()?;
-        let command = match &ingest.api_keys {
-            SecretReference::Managed => "cat api-keys.jsonl".to_owned(),
-            from => self.reading(from, "api-keys"),
+        let kept = match &ingest.api_keys {
+            SecretReference::Managed => Kept::KeyFile,
+            from => place(from, "api-keys"),
         };
         Some(RequiredSecret {
             name: "ingest-api-keys".into(),
-            keys: vec![("api-keys.jsonl".into(), command)],
+            keys: vec![(KEY_FILE.into(), kept)],
+            origin: ("ingest", "ingest.api_keys".into()),
             about:
                 "hashed API keys; `vvbill-ingest key create --help` tells how to make the file api-keys.jsonl"
                     .into(),
@@ -145,13 +220,11 @@ impl Writer<'_> {
         if self.place.primary || self.bootstrap().is_none() {
             return Vec::new();
         }
-        let source = |secret: &str, key: &str| {
-            let path = key.replace('.', "\\.");
-            format!(
-                "kubectl --context \"$SOURCE_CONTEXT\" --namespace {NAMESPACE} get secret {secret} \
-                 --output 'jsonpath={{.data.{path}}}' | base64 --decode"
-            )
+        let source = |secret: &str, key: &str| Kept::FirstRegion {
+            secret: secret.to_owned(),
+            key: key.to_owned(),
         };
+        let origin = ("kafka", "regions.secondary.runs".to_owned());
         let about = format!(
             "from the cluster in {}: set SOURCE_CONTEXT to its context in kubeconfig",
             self.place.first_region()
@@ -161,6 +234,7 @@ impl Writer<'_> {
             RequiredSecret {
                 name: "mirror-source-ca".into(),
                 keys: vec![("ca.crt".into(), source(&authority, "ca.crt"))],
+                origin: origin.clone(),
                 about: about.clone(),
             },
             RequiredSecret {
@@ -168,6 +242,7 @@ impl Writer<'_> {
                 keys: ["user.crt", "user.key"]
                     .map(|key| (key.to_owned(), source("mirror", key)))
                     .into(),
+                origin,
                 about,
             },
         ]
@@ -191,6 +266,13 @@ impl Writer<'_> {
     fn spans_regions(&self) -> bool {
         let secondary = || self.spec.regions.as_ref()?.secondary.as_ref();
         secondary().is_some_and(|secondary| secondary.runs.contains(&Tier::Database))
+    }
+}
+
+fn place(from: &SecretReference, own: &str) -> Kept {
+    Kept::Place {
+        from: from.clone(),
+        own: own.to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::binary::{Site, plan, text};
 use super::fake::{self, Fake};
 use super::production::OWN_ZONE;
-use super::rig::Rig;
+use super::rig::{AWS_ALONE, Rig};
 
 /// Protects: checkov's plan scan takes what `show --json` prints, sees each resource that will be made, and judges
 /// them by policies over their properties.
@@ -23,6 +23,8 @@ fn checkov_reads_a_saved_plan_and_judges_it() {
         &file,
         "--set",
         OWN_ZONE,
+        "--set",
+        AWS_ALONE,
         "--set",
         unguarded,
         "--out",

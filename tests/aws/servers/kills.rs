@@ -10,7 +10,7 @@ use serde_json::json;
 use super::binary::{Site, plan, text};
 use super::fake::Fake;
 use super::production::UNPROTECTED;
-use super::rig::{random, seed, unexplained};
+use super::rig::{AWS_ALONE, random, seed, unexplained};
 
 const KILLS: usize = 15;
 
@@ -25,7 +25,14 @@ fn killed_at_fifteen_points_it_converges() {
     );
     let site = Site::new(&fake);
     let file = plan("production.yaml").display().to_string();
-    let mut settings = vec!["--set", "state.lease=300ms", "--lock-timeout", "30s"];
+    let mut settings = vec![
+        "--set",
+        AWS_ALONE,
+        "--set",
+        "state.lease=300ms",
+        "--lock-timeout",
+        "30s",
+    ];
     UNPROTECTED.iter().for_each(|set| settings.extend(["--set", set]));
     let apply = [&["apply", &file, "--auto-approve", "--json"], settings.as_slice()].concat();
     for _ in 0..KILLS {

@@ -5,13 +5,22 @@ use serde_json::{Value, json};
 use super::binary::{Site, plan, text};
 use super::fake::Fake;
 use super::production::OWN_ZONE;
+use super::rig::AWS_ALONE;
 
 /// Runs `apply` on an AWS that is set up so; nothing may be there afterwards.
 fn refused(config: &Value, settings: &[&str]) -> String {
     let fake = Fake::start(config);
     let site = Site::new(&fake);
     let file = plan("production.yaml").display().to_string();
-    let mut arguments = vec!["apply", &file, "--auto-approve", "--set", OWN_ZONE];
+    let mut arguments = vec![
+        "apply",
+        &file,
+        "--auto-approve",
+        "--set",
+        OWN_ZONE,
+        "--set",
+        AWS_ALONE,
+    ];
     settings.iter().for_each(|set| arguments.extend(["--set", set]));
     let output = site.run(&arguments);
     let said = text(&output.stderr);

@@ -19,6 +19,9 @@ use vvbill::state::{FileStore, LockOptions, State, Store};
 
 use super::fake::Fake;
 
+/// What runs on the clusters is left to somebody else: here no cluster answers.
+pub const AWS_ALONE: &str = "eks.apply_objects=false";
+
 pub struct Rig {
     pub fake: Fake,
     pub providers: Providers,
@@ -53,9 +56,10 @@ pub fn spec(name: &str, set: &[&str]) -> Spec {
     }
 }
 
-/// What that plan asks for.
+/// What that plan asks of AWS; what runs on its clusters is left out.
 pub fn desired(name: &str, set: &[&str]) -> Vec<Desired> {
-    vvbill::topology::desired(&spec(name, set)).unwrap_or_else(|why| panic!("{why}: {}", why.hint()))
+    let set = [&[AWS_ALONE], set].concat();
+    vvbill::topology::desired(&spec(name, &set)).unwrap_or_else(|why| panic!("{why}: {}", why.hint()))
 }
 
 /// Those of `all` whose kind is one of these, and everything that they need.

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::binary::{Site, plan, text};
 use super::fake::Fake;
 use super::production::OWN_ZONE;
+use super::rig::AWS_ALONE;
 
 const PASSWORD: &str = "Marked-Password-7c1f9e";
 const TOKEN: &str = "Marked-Token-52b8d1-0a9e";
@@ -21,6 +22,8 @@ fn a_marked_value_appears_nowhere() {
     let settings = [
         "--set",
         OWN_ZONE,
+        "--set",
+        AWS_ALONE,
         "--set",
         "aurora.master_password=env:MARKED_PASSWORD",
         "--set",

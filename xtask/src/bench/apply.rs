@@ -73,7 +73,15 @@ fn against_critical_path(options: &Options, python: &Path) -> Result<()> {
     let plan = command::workspace().join("plans/production.yaml");
     let events = folder.join("events.ndjson");
     let output = fs::File::create(&events).map_err(|why| format!("{}: {why}", events.display()))?;
-    let arguments = ["--auto-approve", "--json", "--set", "edge.create_zone=true"];
+    let arguments = [
+        "--auto-approve",
+        "--json",
+        "--set",
+        "edge.create_zone=true",
+        // No cluster answers here.
+        "--set",
+        "eks.apply_objects=false",
+    ];
     let mut apply = vvbill(&fake, &folder, "apply", &plan, &arguments)?;
     let wall = timed(apply.stdout(output))?;
     let state = command::read(&mut vvbill(

@@ -5,6 +5,7 @@ mod addon;
 mod cluster;
 mod node_group;
 mod pod_identity_association;
+mod reach;
 mod updates;
 pub mod versions;
 
@@ -13,6 +14,7 @@ pub use addon::Addon;
 pub use cluster::{Cluster, Endpoint};
 pub use node_group::{NodeGroup, Scaling, Taint};
 pub use pod_identity_association::PodIdentityAssociation;
+pub use reach::{Reach, Token, reach, signed_token, token};
 pub(super) use updates::Issued;
 pub use versions::{ClusterVersion, Support, cluster_versions, judge};
 

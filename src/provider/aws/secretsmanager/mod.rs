@@ -11,10 +11,7 @@ use super::error::Call;
 use crate::provider::ProviderError;
 
 /// The current value of a secret, by name or ARN.
-pub(in crate::provider::aws) async fn read(
-    cloud: &Region,
-    secret: &str,
-) -> Result<SecretValue, ProviderError> {
+pub(in crate::provider) async fn read(cloud: &Region, secret: &str) -> Result<SecretValue, ProviderError> {
     let answer = cloud
         .secretsmanager()
         .get_secret_value()

@@ -26,7 +26,7 @@ impl SecretValue {
     }
 
     /// The value itself, for the call that needs it and nothing else.
-    pub(in crate::provider::aws) fn expose(&self) -> &str {
+    pub(in crate::provider) fn expose(&self) -> &str {
         &self.0
     }
 

@@ -40,11 +40,11 @@ impl Layout<'_> {
         self.add(&address, &secret, SECTION, "aurora.master_password");
     }
 
-    pub(super) fn password(&self, aurora: &Aurora, place: &Place<'_>, shard: &Shard) -> Password {
+    pub(super) fn password(&self, aurora: &Aurora, place: &Place<'_>, shard: &str) -> Password {
         let secret = |output| {
             let primary = self.spec.regions.as_ref().map(|it| it.primary.as_str());
             let region = primary.unwrap_or(place.region);
-            let address = Address::new(super::super::NAME, region, "db_master_secret", &shard.name);
+            let address = Address::new(super::super::NAME, region, "db_master_secret", shard);
             Ref::output(&address, output)
         };
         let first = place.primary;
@@ -69,8 +69,19 @@ impl Layout<'_> {
     /// The secret that clients log in with. Where it is this plan's it stays the same, whatever changes about
     /// the cluster.
     pub(super) fn login(&self, aurora: &Aurora, place: &Place<'_>, shard: &Shard) -> Ref<String> {
-        let told = || place.output("db_cluster", &shard.name, "secret_arn");
-        self.password(aurora, place, shard).secret.unwrap_or_else(told)
+        self.shard_login(aurora, place, &shard.name).0
+    }
+
+    /// The same for what runs on the cluster, and what tells that the password is another one.
+    pub(in crate::topology::aws) fn shard_login(
+        &self,
+        aurora: &Aurora,
+        place: &Place<'_>,
+        shard: &str,
+    ) -> (Ref<String>, Option<Ref<String>>) {
+        let password = self.password(aurora, place, shard);
+        let told = || place.output("db_cluster", shard, "secret_arn");
+        (password.secret.unwrap_or_else(told), password.version)
     }
 
     fn has_own_secret(&self, aurora: &Aurora) -> bool {

@@ -1,0 +1,71 @@
+//! What a plan costs: quantities from its desired resources, prices from a dated book.
+//!
+//! Pure: no file, clock or network; the caller reads books and gives the date. Depends on [`crate::spec`] and
+//! [`crate::resource`]. Knows no provider: it reads the properties of desired resources by their kind. Every
+//! amount is an exact decimal. What has no price, or no quantity, is unknown, and never counts as zero.
+//!
+//! Resources and the plan become demands ([`quantity`], one file a subsystem), a [`Book`] turns them into the
+//! lines of an [`Estimate`], and [`difference`], [`curve`] and [`budget`] answer questions about estimates.
+
+mod book;
+pub mod budget;
+mod cache;
+mod compute;
+pub mod curve;
+mod database;
+pub mod difference;
+mod edge;
+mod estimate;
+mod free;
+mod inventory;
+mod item;
+mod load_balancer;
+mod monitoring;
+mod network;
+mod pricing;
+mod quantity;
+mod storage;
+
+use rust_decimal::Decimal;
+
+use crate::resource::Desired;
+use crate::spec::Spec;
+
+pub use book::{Book, BookError, Price, Scope, ScopeRegions, Tier};
+pub use estimate::{Component, Estimate, Line, NotCounted, Outside, Part, Total, Unknown};
+pub use item::{Item, Row, Unit};
+pub use quantity::{Range, plain};
+
+/// What is to be priced.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The plan.
+    pub spec: &'a Spec,
+    /// Its resources.
+    pub desired: &'a [Desired],
+    /// The prices.
+    pub book: &'a Book,
+    /// What of it is priced; none: everything.
+    pub scope: Option<&'a Scope>,
+    /// The day on which versions are judged as old or not.
+    pub as_of: jiff::civil::Date,
+    /// The rate of events as a multiple of the plan's: 1, unless another rate is asked about.
+    pub load: Decimal,
+}
+
+impl Input<'_> {
+    /// The monthly cost, line by line.
+    pub fn estimate(&self) -> Estimate {
+        let inventory = inventory::Inventory::new(self);
+        let mut demands = Vec::new();
+        compute::demands(&inventory, &mut demands);
+        database::demands(&inventory, &mut demands);
+        cache::demands(&inventory, &mut demands);
+        load_balancer::demands(&inventory, &mut demands);
+        network::demands(&inventory, &mut demands);
+        monitoring::demands(&inventory, &mut demands);
+        storage::demands(&inventory, &mut demands);
+        edge::demands(&inventory, &mut demands);
+        pricing::price(self, &inventory, demands)
+    }
+}

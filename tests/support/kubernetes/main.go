@@ -1,0 +1,11 @@
+// The real kube-apiserver, built from its module: the tests of the Kubernetes provider run against it.
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+)
+
+func main() { os.Exit(cli.Run(app.NewAPIServerCommand())) }
