@@ -45,6 +45,7 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
     let look = Look {
         parallelism: arguments.parallelism.into(),
         refresh: true,
+        from_here: false,
     };
     let options = Options {
         mode: Mode::RefreshOnly,

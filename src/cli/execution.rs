@@ -8,6 +8,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::interrupt::Interrupts;
 use super::output;
+use super::preflight;
 use super::report::run::Narrator;
 use super::report::stream::Stream;
 use super::report::{self, Report};
@@ -136,9 +137,18 @@ async fn decide_and_do(
     } = order;
     let is_saved = plan.is_some();
     let plan = match plan {
-        Some(plan) => plan,
+        Some(plan) => {
+            // It may have been made on another machine.
+            let checked = preflight::check(site, &plan, session.state(), true, teller.observer());
+            interrupts.or_stop(checked).await?;
+            plan
+        }
         None => {
-            let look = Look { parallelism, refresh };
+            let look = Look {
+                parallelism,
+                refresh,
+                from_here: true,
+            };
             interrupts
                 .or_stop(site.plan(session, &options, &look, teller.observer()))
                 .await?

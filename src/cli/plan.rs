@@ -61,6 +61,7 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
     let look = Look {
         parallelism: arguments.parallelism.into(),
         refresh: arguments.refreshing.refresh,
+        from_here: false,
     };
     let options = site::options(&arguments.selection, &arguments.refreshing);
     let mut session = interrupts

@@ -1,7 +1,7 @@
 //! What providers find before anything is made: told as warnings, or as the reason why there is no plan.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -13,11 +13,12 @@ use crate::provider::{Concern, Gravity, Wanted};
 use crate::resource::Address;
 use crate::state::State;
 
-/// Asks every provider about what `plan` would make or change.
+/// Asks every provider about what `plan` would make or change. `from_here`: it is applied next, on this machine.
 pub(crate) async fn check(
     site: &Site,
     plan: &Plan,
     state: &State,
+    from_here: bool,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let outputs = standing_outputs(plan, state);
@@ -47,9 +48,19 @@ pub(crate) async fn check(
         }
     }
     concerns.sort_by_key(|concern| concern.gravity);
+    // What a machine lacks, it lacks for many resources.
+    let mut told = BTreeSet::new();
+    concerns.retain(|concern| {
+        concern.gravity != Gravity::Lacking || told.insert((concern.message.clone(), concern.hint.clone()))
+    });
+    let gravest = if from_here {
+        Gravity::Lacking
+    } else {
+        Gravity::Blocking
+    };
     let blocking = concerns
         .iter()
-        .filter(|concern| concern.gravity == Gravity::Blocking)
+        .filter(|concern| concern.gravity <= gravest)
         .count();
     concerns[blocking..]
         .iter()

@@ -138,7 +138,7 @@ impl Site {
         };
         let plan = plan::make(input, options).map_err(|error| self.refusal(error))?;
         if look.refresh && plan.mode == Mode::Apply {
-            preflight::check(self, &plan, session.state(), observer).await?;
+            preflight::check(self, &plan, session.state(), look.from_here, observer).await?;
         }
         Ok(plan)
     }
@@ -178,6 +178,8 @@ impl Site {
 pub(crate) struct Look {
     pub parallelism: usize,
     pub refresh: bool,
+    /// Whether this machine applies it next.
+    pub from_here: bool,
 }
 
 /// What the flags ask of the engine.

@@ -314,6 +314,8 @@ pub struct Concern {
 pub enum Gravity {
     /// It would fail: nothing is started.
     Blocking,
+    /// It would fail from this machine, which lacks something: no reason against a plan that another one applies.
+    Lacking,
     /// It may fail, or is probably not what is wanted.
     Doubtful,
     /// It could not be asked, and why.

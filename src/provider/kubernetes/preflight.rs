@@ -24,22 +24,26 @@ pub(super) async fn check(cloud: &Clusters, wanted: &[Wanted<'_>]) -> Vec<Concer
 }
 
 async fn ask(cloud: &Clusters, one: &Wanted<'_>, all: &[Wanted<'_>]) -> Option<Concern> {
-    let error = match one.address.kind() {
+    let lacking = match one.address.kind() {
         // The values of secrets are fetched for the call that writes them, and no other.
         SecretObject::KIND if one.is_new => SecretObject::deserialize(one.properties).ok()?.lacking(),
         SecretObject::KIND => None,
         HelmRelease::KIND => helm::lacking(one.properties).await,
-        _ => try_out(cloud, one, all).await.err(),
-    }?;
-    Some(concern(one, error))
+        _ => {
+            let error = try_out(cloud, one, all).await.err()?;
+            let gravity = match error.class {
+                ErrorClass::Refused => Gravity::Blocking,
+                _ => Gravity::Unasked,
+            };
+            return Some(concern(one, error, gravity));
+        }
+    };
+    lacking.map(|error| concern(one, error, Gravity::Lacking))
 }
 
-fn concern(one: &Wanted<'_>, error: ProviderError) -> Concern {
+fn concern(one: &Wanted<'_>, error: ProviderError, gravity: Gravity) -> Concern {
     Concern {
-        gravity: match error.class {
-            ErrorClass::Refused => Gravity::Blocking,
-            _ => Gravity::Unasked,
-        },
+        gravity,
         address: Some(one.address.clone()),
         message: error.message,
         hint: error.hint,

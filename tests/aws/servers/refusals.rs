@@ -68,3 +68,26 @@ fn an_instance_type_that_a_region_lacks() {
     let settings = ["eks.node_groups.app-nodes.instance_type=c9g.xlarge"];
     insta::assert_snapshot!(refused(&json!({}), &settings));
 }
+
+/// Protects: a plan can be made on a machine that could not apply it, and says so; an apply from there makes nothing.
+#[test]
+fn what_this_machine_lacks() {
+    let fake = Fake::start(&json!({}));
+    let site = Site::new(&fake);
+    let file = plan("staging.yaml").display().to_string();
+    let planned = site.run(&["plan", &file, "--set", OWN_ZONE, "--out", "saved.plan"]);
+    let said = text(&planned.stderr);
+    assert_eq!(planned.status.code(), Some(0), "{said}");
+    assert!(said.contains("file `api-keys.jsonl` can't be read"), "{said}");
+    for apply in [
+        &["apply", &file, "--auto-approve", "--set", OWN_ZONE][..],
+        &["apply", "saved.plan"],
+    ] {
+        let refused = site.run(apply);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("nothing was started"), "{said}");
+        assert_eq!(said.matches("api-keys.jsonl` can't be read").count(), 1, "{said}");
+    }
+    assert!(fake.inventory().is_empty());
+}
