@@ -150,7 +150,7 @@ fn poolers(inventory: &Inventory<'_>, proxies: &[&Desired], demands: &mut Vec<De
             .find(|it| it.address.name() == proxy.address.name());
         vcpu += shard.map_or(0, |shard| vcpus(inventory, shard));
     }
-    let detail = counted(proxies.len() as u64, "RDS Proxy").replace("Proxys", "Proxies");
+    let detail = counted(proxies.len() as u64, "RDS Proxy");
     demands.push(
         Demand::running(Row::Proxies, Item::DatabaseProxy, Range::fixed(vcpu), proxies)
             .told(detail, counted(vcpu, "vCPU"))

@@ -164,15 +164,16 @@ impl Demand {
     }
 }
 
-/// `1 node`, `8 nodes`.
+/// `1 node`, `8 nodes`, `3 proxies`.
 pub(super) fn counted(count: impl Into<Decimal>, noun: &str) -> String {
     let count = count.into();
-    let plural = match noun.as_bytes() {
-        _ if count == Decimal::ONE => "",
-        [.., b's' | b'x'] => "es",
-        _ => "s",
+    let (stem, ending) = match noun.as_bytes() {
+        _ if count == Decimal::ONE => (noun, ""),
+        [.., b's' | b'x'] => (noun, "es"),
+        [.., before, b'y'] if !b"aeiou".contains(before) => (&noun[..noun.len() - 1], "ies"),
+        _ => (noun, "s"),
     };
-    format!("{} {noun}{plural}", plain(count))
+    format!("{} {stem}{ending}", plain(count))
 }
 
 /// A number with its thousands grouped and no more digits than it has: `5,760`, `0.192`.

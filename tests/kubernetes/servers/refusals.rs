@@ -12,20 +12,20 @@ use super::rig::{Rig, cluster, desired, desired_in};
 async fn an_unknown_field_is_refused_in_the_plan_already() {
     let rig = Rig::new();
     let mut manifest = rig.deployment("api");
-    manifest["spec"]["replcias"] = json!(3);
+    manifest["spec"]["replicasCount"] = json!(3);
     let all = [desired(manifest)];
     let concerns = rig.preflight(&all).await;
     assert_eq!(concerns.len(), 1);
     assert_eq!(concerns[0].gravity, Gravity::Blocking);
     assert!(
-        concerns[0].message.contains("replcias"),
+        concerns[0].message.contains("replicasCount"),
         "{}",
         concerns[0].message
     );
     assert_eq!(shared().get(&rig.path("apps/v1/deployments", "api")), None);
     let why = rig.fail(&all).await;
     assert!(
-        why.contains("replcias") && why.contains("kubectl explain"),
+        why.contains("replicasCount") && why.contains("kubectl explain"),
         "{why}"
     );
 }
