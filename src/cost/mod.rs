@@ -4,7 +4,7 @@
 //! [`crate::resource`]. Knows no provider: it reads the properties of desired resources by their kind. Every
 //! amount is an exact decimal. What has no price, or no quantity, is unknown, and never counts as zero.
 //!
-//! Resources and the plan become demands ([`quantity`], one file a subsystem), a [`Book`] turns them into the
+//! Resources and the plan become demands (`quantity`, one file a subsystem), a [`Book`] turns them into the
 //! lines of an [`Estimate`], and [`difference`], [`curve`] and [`budget`] answer questions about estimates.
 
 mod book;
