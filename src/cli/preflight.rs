@@ -48,10 +48,11 @@ pub(crate) async fn check(
         }
     }
     concerns.sort_by_key(|concern| concern.gravity);
-    // What a machine lacks, it lacks for many resources.
+    // What a machine lacks, or is in doubt, is so for many resources.
     let mut told = BTreeSet::new();
     concerns.retain(|concern| {
-        concern.gravity != Gravity::Lacking || told.insert((concern.message.clone(), concern.hint.clone()))
+        !matches!(concern.gravity, Gravity::Lacking | Gravity::Doubtful)
+            || told.insert((concern.message.clone(), concern.hint.clone()))
     });
     let gravest = if from_here {
         Gravity::Lacking

@@ -11,7 +11,10 @@ use super::client::Clusters;
 use super::standing::Writing;
 use super::{HelmRelease, KubernetesObject, SecretObject, helm, object};
 use crate::provider::{Concern, ErrorClass, Gravity, ProviderError, Resource, Wanted};
-use crate::resource::references;
+use crate::resource::{Address, references};
+
+/// The kind whose output images of a plan's own registry begin with.
+const IMAGE_REPOSITORY: &str = "ecr_repository";
 
 /// How many are asked at once.
 const AT_ONCE: usize = 8;
@@ -30,6 +33,9 @@ async fn ask(cloud: &Clusters, one: &Wanted<'_>, all: &[Wanted<'_>]) -> Option<C
         SecretObject::KIND => None,
         HelmRelease::KIND => helm::lacking(one.properties).await,
         _ => {
+            if let Some(repository) = unmade_repository(one).filter(|_| one.is_new) {
+                return Some(waits_for_image(one, &repository));
+            }
             let error = try_out(cloud, one, all).await.err()?;
             let gravity = match error.class {
                 ErrorClass::Refused => Gravity::Blocking,
@@ -39,6 +45,24 @@ async fn ask(cloud: &Clusters, one: &Wanted<'_>, all: &[Wanted<'_>]) -> Option<C
         }
     };
     lacking.map(|error| concern(one, error, Gravity::Lacking))
+}
+
+fn waits_for_image(one: &Wanted<'_>, repository: &Address) -> Concern {
+    Concern {
+        gravity: Gravity::Doubtful,
+        address: Some(one.address.clone()),
+        message: format!("pods wait for their image: {repository}, which this makes, holds none yet"),
+        hint: Some(format!(
+            "make it first, with `--target {repository}`, then `vvbill service build` and `vvbill service push \
+             --write`; or push while the pods wait"
+        )),
+    }
+}
+
+/// The registry's repository that its image is named after, while that doesn't stand.
+fn unmade_repository(one: &Wanted<'_>) -> Option<Address> {
+    let mut waits_for = references(one.properties).into_iter();
+    waits_for.find(|of| of.kind() == IMAGE_REPOSITORY)
 }
 
 fn concern(one: &Wanted<'_>, error: ProviderError, gravity: Gravity) -> Concern {

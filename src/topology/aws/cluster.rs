@@ -5,6 +5,8 @@ mod user_data;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use super::{Error, Layout, Place, global};
 use crate::provider::aws::LogGroup;
 use crate::provider::aws::eks::{Addon, Cluster, Endpoint, PodIdentityAssociation};
@@ -20,6 +22,7 @@ const LOG_DAYS: i32 = 365;
 
 const POD_IDENTITY_AGENT: &str = "eks-pod-identity-agent";
 const METRICS_SERVER: &str = "metrics-server";
+const NETWORK_PLUGIN: &str = "vpc-cni";
 const VOLUME_DRIVER: &str = "aws-ebs-csi-driver";
 
 impl Layout<'_> {
@@ -116,7 +119,8 @@ impl Layout<'_> {
             name: name.to_owned(),
             version: (version != LATEST).then(|| version.to_owned()),
             roles: (name == VOLUME_DRIVER).then(|| [("ebs-csi-controller-sa".to_owned(), role())].into()),
-            configuration: None,
+            // Without it the agent that enforces network policies isn't started.
+            configuration: (name == NETWORK_PLUGIN).then(|| json!({ "enableNetworkPolicy": "true" })),
             tags: self.tags(&address),
         };
         let origin = match name {

@@ -79,6 +79,9 @@ fn what_this_machine_lacks() {
     let said = text(&planned.stderr);
     assert_eq!(planned.status.code(), Some(0), "{said}");
     assert!(said.contains("file `api-keys.jsonl` can't be read"), "{said}");
+    // The registry that the service's image is pushed to comes with this apply.
+    assert_eq!(said.matches("pods wait for their image").count(), 1, "{said}");
+    assert!(said.contains("service push"), "{said}");
     for apply in [
         &["apply", &file, "--auto-approve", "--set", OWN_ZONE][..],
         &["apply", "saved.plan"],
