@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -54,27 +55,29 @@ fn figure(saving: &Saving) -> String {
         .map_or_else(|| "unknown".to_owned(), |monthly| monthly.normalize().to_string())
 }
 
-fn cases() -> Vec<(String, Case)> {
+/// Each case with what is found in it, for all tests at once: laying plans out takes long.
+static CASES: LazyLock<Vec<(String, Case, Vec<Saving>)>> = LazyLock::new(cases);
+
+fn cases() -> Vec<(String, Case, Vec<Saving>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/savings_cases");
     let read = |path: &Path| {
         let text = std::fs::read_to_string(path).unwrap();
-        serde_yaml::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+        let case: Case =
+            serde_yaml::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let found = savings(&plan(&case.plan, &case.given), &case.prices, None);
+        (path.display().to_string(), case, found)
     };
     let entries = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    entries
-        .map(|path| (path.display().to_string(), read(&path)))
-        .collect()
+    entries.map(|path| read(&path)).collect()
 }
 
 #[test]
 fn each_kind_is_found_where_it_applies_and_not_where_it_does_not() {
-    let cases = cases();
-    assert!(cases.len() >= 10, "only {} cases were found", cases.len());
+    assert!(CASES.len() >= 10, "only {} cases were found", CASES.len());
     let mut wrong = Vec::new();
-    for (name, case) in &cases {
-        let found = savings(&plan(&case.plan, &case.given), &case.prices, None);
+    for (name, case, found) in CASES.iter() {
         for (saving, expected) in &case.found {
             match found.iter().find(|one| one.name == *saving) {
                 None => wrong.push(format!("{name}: {saving} is missing")),
@@ -97,9 +100,9 @@ fn each_kind_is_found_where_it_applies_and_not_where_it_does_not() {
 #[test]
 fn a_figure_is_what_the_cost_of_the_two_plans_differs_by() {
     let mut compared = 0;
-    for (name, case) in cases() {
+    for (name, case, found) in CASES.iter() {
         let before = estimate(&case.plan, &case.given, &case.prices, None).total();
-        for saving in savings(&plan(&case.plan, &case.given), &case.prices, None) {
+        for saving in found {
             let Some((patch, monthly)) = saving.patch.as_ref().zip(saving.monthly) else {
                 continue;
             };
@@ -124,8 +127,8 @@ fn a_figure_is_what_the_cost_of_the_two_plans_differs_by() {
 /// What isn't known says what it would take, and nothing that is bought has a patch.
 #[test]
 fn each_saving_says_what_it_risks_and_what_is_missing() {
-    for (name, case) in cases() {
-        for saving in savings(&plan(&case.plan, &case.given), &case.prices, None) {
+    for (name, _, found) in CASES.iter() {
+        for saving in found {
             let said = |what: &str| format!("{name}: {} has no {what}", saving.name);
             assert!(!saving.because.is_empty(), "{}", said("risk"));
             assert!(

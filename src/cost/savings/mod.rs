@@ -230,6 +230,18 @@ impl<'a> Base<'a> {
         self.estimate.lines.iter().filter(move |line| is(line))
     }
 
+    /// What becomes another thing without a price before or after, so that no figure differs.
+    fn unpriced(&self, after: &Estimate) -> BTreeSet<String> {
+        let is_other = |line: &&Line| {
+            let mut before = self.lines(|before| before.id == line.id && before.monthly.is_none());
+            line.monthly.is_none() && before.next().is_some_and(|before| before.of != line.of)
+        };
+        let lines = after.lines.iter().filter(is_other);
+        lines
+            .map(|line| no_price(line, &self.question.book.name))
+            .collect()
+    }
+
     /// What the idea saves; none where it saves nothing, changes nothing or breaks a rule.
     fn price(&self, idea: Idea) -> Option<Saving> {
         let changed = idea.patch.applied(&self.spec).ok()?;
@@ -252,6 +264,7 @@ impl<'a> Base<'a> {
             return None;
         }
         let mut missing = missing(&difference, &self.question.book.name);
+        missing.extend(self.unpriced(&after));
         let is_whole = !difference.changes.iter().any(is_known_on_one_side);
         let (before, now) = difference.totals();
         let saved = before.known.expected - now.known.expected;
@@ -314,16 +327,18 @@ fn missing(difference: &Difference<'_>, book: &str) -> Vec<String> {
     let mut told: Vec<String> = lines
         .map(|line| match &line.unknown {
             Some(Unknown::Quantity(field)) => format!("only use can tell: set `{field}`"),
-            _ => format!(
-                "`{book}` has no price for {} in {}",
-                line.of.as_deref().unwrap_or(&line.item.name()),
-                line.region
-            ),
+            _ => no_price(line, book),
         })
         .collect();
     let mut seen = BTreeSet::new();
     told.retain(|text| seen.insert(text.clone()));
     told
+}
+
+fn no_price(line: &Line, book: &str) -> String {
+    let item = line.item.name();
+    let of = line.of.as_deref().unwrap_or(&item);
+    format!("`{book}` has no price for {of} in {}", line.region)
 }
 
 /// `Worker Nodes, app-nodes: 0.192 → 0.1632 USD: -189.216`.
