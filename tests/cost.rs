@@ -10,5 +10,9 @@ mod command;
 mod curves;
 #[path = "cost/plans.rs"]
 mod plans;
+#[path = "cost/savings.rs"]
+mod savings;
+#[path = "cost/savings_command.rs"]
+mod savings_command;
 #[path = "cost/table.rs"]
 mod table;

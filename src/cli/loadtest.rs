@@ -1,5 +1,6 @@
 //! `vvbill loadtest`: sends a seeded workload to a platform that stands, and accounts for every event of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use serde_json::json;
 
 use super::arguments::{PlanFile, duration};
 use super::error::Error;
+use super::plan_file::{self, Findings};
 use super::report::{self, Report};
 use super::target::Targets;
 use super::{Exit, endpoints, wait};
 use crate::endpoints::Endpoints;
 use crate::load::{self, LoadError, Mix, Options, Outcome, Popularity, Progress, Stage, Workload};
+use crate::spec::Spec;
 
 /// Send a seeded workload to the running platform and account for every event
 ///
@@ -114,11 +117,13 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 const TOLD_PERSON_EVERY: u32 = 5;
 
 pub(crate) fn run(arguments: &Arguments, targets: Targets, report: &Report) -> Result<Exit, Error> {
+    let spec = plan_file::load(&arguments.file, Findings::PassOver, report)?.spec;
     let endpoints = endpoints::of(&arguments.file, targets, report)?;
     let outcome = wait(send(arguments, &endpoints, report))?;
     let text = report::load::render(&outcome);
     if arguments.json {
-        report.line_of_json(&line(&text, "load_account", json!({ "account": outcome })));
+        let body = json!({ "account": outcome, "plan": tested(&spec) });
+        report.line_of_json(&line(&text, "load_account", body));
     } else {
         report.data(text)?;
     }
@@ -190,6 +195,20 @@ async fn tell(progress: Arc<Progress>, count: u64, json: bool, report: Report) {
             report.say(text);
         }
     }
+}
+
+/// What was tested: figures of a run say nothing without it.
+fn tested(spec: &Spec) -> serde_json::Value {
+    let groups = spec.eks.iter().flat_map(|eks| &eks.node_groups);
+    let nodes: BTreeMap<&String, u32> = groups.map(|(name, group)| (name, group.desired)).collect();
+    let ingest = spec.ingest.as_ref();
+    json!({
+        "name": spec.metadata.name,
+        "target": spec.target,
+        "api_replicas": ingest.map(|ingest| ingest.api_replicas),
+        "worker_replicas": ingest.map(|ingest| ingest.worker_replicas),
+        "nodes": nodes,
+    })
 }
 
 /// One NDJSON line in Terraform's envelope.

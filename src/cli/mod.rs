@@ -29,6 +29,7 @@ mod preflight;
 mod render;
 mod report;
 mod saved;
+mod savings;
 mod schema;
 mod service;
 mod show;
@@ -199,6 +200,7 @@ enum Command {
     Import(import::Arguments),
     Output(output::Arguments),
     Cost(cost::Arguments),
+    Savings(savings::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
     Service(service::Arguments),
@@ -236,6 +238,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Import(arguments) => wait(import::run(arguments, targets, report)),
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
         Command::Cost(arguments) => cost::run(&arguments, report),
+        Command::Savings(arguments) => savings::run(&arguments, report),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
         Command::Service(arguments) => service::run(&arguments, targets, report),

@@ -41,6 +41,26 @@ pub struct Book {
     pub scope: Option<Scope>,
     /// The prices.
     pub prices: Vec<Price>,
+    /// Rates for who commits to a year.
+    #[serde(default)]
+    pub commitments: Vec<Commitment>,
+}
+
+/// What an hour costs who commits to a year without paying ahead: for an instance by a Compute Savings Plan, for
+/// databases and caches by reserving them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commitment {
+    /// What it is for.
+    pub item: Item,
+    /// Which of its kind.
+    pub of: String,
+    /// Where.
+    pub region: String,
+    /// Of an hour.
+    pub price: Money,
+    /// Where it was seen.
+    pub source: String,
 }
 
 /// The part of a platform that a book, or who asks, wants priced.
@@ -141,6 +161,15 @@ impl Book {
                 return Err(unusable(format!("{} has two prices", price.named())));
             }
         }
+        for (number, one) in book.commitments.iter().enumerate() {
+            one.check().map_err(&unusable)?;
+            let same = |other: &Commitment| {
+                (other.item, &other.of, &other.region) == (one.item, &one.of, &one.region)
+            };
+            if book.commitments[..number].iter().any(same) {
+                return Err(unusable(format!("{} has two rates", one.named())));
+            }
+        }
         Ok(book)
     }
 
@@ -157,10 +186,38 @@ impl Book {
             .max_by_key(|price| (price.of.is_some(), price.region.is_some()))
     }
 
+    /// The rate of exactly this for who commits to a year.
+    pub fn commitment(&self, item: Item, of: &str, region: &str) -> Option<&Commitment> {
+        self.commitments
+            .iter()
+            .find(|one| one.item == item && one.of == of && one.region == region)
+    }
+
     /// In what `item` is counted: as its price has it, else as the book has it elsewhere, else by its nature.
     pub(super) fn unit(&self, item: Item, price: Option<&Price>) -> Option<Unit> {
         let elsewhere = || self.prices.iter().find(|price| price.item == item);
         price.or_else(elsewhere).map(|price| price.per).or(item.unit())
+    }
+}
+
+impl Commitment {
+    fn named(&self) -> String {
+        format!(
+            "the commitment to {} of {} in {}",
+            self.item.name(),
+            self.of,
+            self.region
+        )
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !self.item.can_be_committed_to() {
+            return Err(format!("{} is none that AWS sells", self.named()));
+        }
+        match self.source.trim() {
+            "" => Err(format!("{} has no source", self.named())),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -255,6 +312,15 @@ mod tests {
             "  - { item: nat-data, per: GB, tiers: [{ price: 1 USD }, { up_to: 5, price: 2 USD }], source: s }\n",
             "have to rise",
         );
+        let rate = "commitments:\n  - { item: volume, of: gp3, region: r, price: 1 USD, source: s }\n";
+        check(&format!("{volume}{rate}"), "none that AWS sells");
+        let rate = rate.replace("item: volume, of: gp3", "item: instance, of: m7g.large");
+        check(
+            &format!("{volume}{}", rate.replace("source: s", "source: ''")),
+            "no source",
+        );
+        let twice = format!("{rate}{}", rate.trim_start_matches("commitments:\n"));
+        check(&format!("{volume}{twice}"), "has two rates");
     }
 
     #[test]

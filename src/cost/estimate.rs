@@ -52,6 +52,8 @@ pub struct Line {
     pub detail: String,
     /// What is bought.
     pub item: Item,
+    /// Which of its kind, as the book names it: `m6i.xlarge`.
+    pub of: Option<String>,
     /// Quantity, price and cost; several where prices fall with the amount.
     pub components: Vec<Component>,
     /// The cost of a month; none: unknown.

@@ -120,6 +120,14 @@ impl Item {
         }
     }
 
+    /// Whether AWS sells it cheaper to who commits to it for a year.
+    pub const fn can_be_committed_to(self) -> bool {
+        matches!(
+            self,
+            Self::Instance | Self::DatabaseInstance | Self::DatabaseInstanceIoOptimized | Self::CacheNode
+        )
+    }
+
     /// The only unit that it takes, where there is only one.
     pub(super) fn unit(self) -> Option<Unit> {
         [Unit::Gigabyte, Unit::GigabyteMonth, Unit::Million]

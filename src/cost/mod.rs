@@ -5,7 +5,8 @@
 //! amount is an exact decimal. What has no price, or no quantity, is unknown, and never counts as zero.
 //!
 //! Resources and the plan become demands (`quantity`, one file a subsystem), a [`Book`] turns them into the
-//! lines of an [`Estimate`], and [`difference`], [`curve`] and [`budget`] answer questions about estimates.
+//! lines of an [`Estimate`], and [`difference`], [`curve`], [`budget`] and [`savings`] answer questions about
+//! estimates.
 
 mod book;
 pub mod budget;
@@ -24,6 +25,7 @@ mod monitoring;
 mod network;
 mod pricing;
 mod quantity;
+pub mod savings;
 mod storage;
 
 use rust_decimal::Decimal;
@@ -31,7 +33,7 @@ use rust_decimal::Decimal;
 use crate::resource::Desired;
 use crate::spec::Spec;
 
-pub use book::{Book, BookError, Price, Scope, ScopeRegions, Tier};
+pub use book::{Book, BookError, Commitment, Price, Scope, ScopeRegions, Tier};
 pub use estimate::{Component, Estimate, Line, NotCounted, Outside, Part, Total, Unknown};
 pub use item::{Item, Row, Unit};
 pub use quantity::{Range, plain};

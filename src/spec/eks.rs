@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::units::{Bytes, Cidr};
+use super::units::{Bytes, Cidr, Duration};
 
 /// An EKS cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub struct Eks {
     /// Control-plane logs sent to CloudWatch.
     #[serde(default)]
     pub logs: BTreeSet<ControlPlaneLog>,
+    /// How long CloudWatch keeps them; it offers certain numbers of days, such as 90d and 400d. Unset: 365d.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_retention: Option<Duration>,
     /// Add-ons by name, such as `vpc-cni`, with their version or `latest`.
     #[serde(default)]
     pub addons: BTreeMap<String, String>,

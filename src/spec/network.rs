@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::units::Cidr;
+use super::units::{Cidr, Duration};
 
 /// One VPC a region, with a public and a private subnet in each zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub struct Network {
     /// Flow logs of the VPC to CloudWatch. Default false.
     #[serde(default)]
     pub flow_logs: bool,
+    /// How long CloudWatch keeps them; it offers certain numbers of days, such as 90d and 400d. Unset: 365d.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_log_retention: Option<Duration>,
 }
 
 const fn default_subnet_prefix() -> u8 {

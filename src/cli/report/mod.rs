@@ -14,6 +14,7 @@ pub(crate) mod push;
 pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod run;
+pub(crate) mod savings;
 pub(crate) mod snippet;
 pub(crate) mod stream;
 pub(crate) mod style;

@@ -1,8 +1,8 @@
 //! `vvbill service push`: sends the image to registries, and writes its digest into the plan.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -280,7 +280,7 @@ fn write(arguments: &Arguments, spec: &Spec, value: &str, report: &Report) -> Re
         .hint(&hint)
     };
     let text = fs::read_to_string(path).map_err(|why| Error::reading("plan", path, &why).hint(&hint))?;
-    let edited = edit::set(&text, "ingest", "image", value).map_err(|why| refused(&why.to_string()))?;
+    let edited = edit::set(&text, &["ingest", "image"], value).map_err(|why| refused(&why.to_string()))?;
     if edited == text {
         return Ok(());
     }
@@ -297,23 +297,8 @@ fn write(arguments: &Arguments, spec: &Spec, value: &str, report: &Report) -> Re
             "another part of the plan, or an override, decides what it reads as",
         ));
     }
-    replace(path, &edited).map_err(|why| Error::writing("plan", path, &why).hint(&hint))?;
+    plan_file::replace(path, &edited).map_err(|why| Error::writing("plan", path, &why).hint(&hint))?;
     report.say(format_args!("{}: ingest.image: {value}", path.display()));
-    Ok(())
-}
-
-/// The whole file or none of it, with the rights that it has.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    // A link stays a link.
-    let path = path.canonicalize()?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-    draft.write_all(text.as_bytes())?;
-    draft
-        .as_file()
-        .set_permissions(fs::metadata(&path)?.permissions())?;
-    draft.as_file().sync_all()?;
-    draft.persist(&path)?;
     Ok(())
 }
 

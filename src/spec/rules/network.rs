@@ -1,7 +1,8 @@
 //! VV500–519: regions, addresses and zones.
 
+use super::facts::logs::RETENTION_DAYS;
 use super::{Applies, Breaches, Context, Rule, Severity};
-use crate::spec::{Nat, Network, Spec};
+use crate::spec::{Duration, Nat, Network, Spec};
 
 const SUBNETS: &str = "Amazon VPC user guide, \"VPC CIDR blocks\" and \"Subnets for your VPC\"";
 
@@ -105,6 +106,16 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Take a shorter `subnet_prefix`.",
         check: addresses_are_too_few,
     },
+    Rule {
+        code: "VV509",
+        severity: Severity::Error,
+        title: "CloudWatch keeps no log for that long",
+        applies: Applies::OnAws,
+        about: "A log group keeps what it takes in for one of 22 numbers of days, from 1 to 3,653. AWS refuses others.",
+        source: "Amazon CloudWatch Logs API reference, PutRetentionPolicy",
+        remedy: "Choose a number of days that CloudWatch offers, such as 90d, 365d or 400d.",
+        check: log_is_kept_for_other_days,
+    },
 ];
 
 /// The number of zones that the network spans.
@@ -113,6 +124,32 @@ fn zone_count(network: &Network) -> u64 {
         3
     } else {
         network.zones.len() as u64
+    }
+}
+
+fn log_is_kept_for_other_days(spec: &Spec, _: &Context, found: &mut Breaches) {
+    let eks = spec.eks.as_ref().and_then(|eks| eks.log_retention);
+    let network = spec
+        .network
+        .as_ref()
+        .and_then(|network| network.flow_log_retention);
+    for (path, retention) in [
+        ("eks.log_retention", eks),
+        ("network.flow_log_retention", network),
+    ] {
+        let Some(retention) = retention else { continue };
+        let days = retention.as_days();
+        let whole = retention == Duration::from_secs(days * 86_400);
+        if whole && RETENTION_DAYS.contains(&days) {
+            continue;
+        }
+        let longer = RETENTION_DAYS.iter().find(|offered| **offered > days);
+        let fits = longer.or(RETENTION_DAYS.last()).copied().unwrap_or_default();
+        found.add(
+            &[path],
+            format!("CloudWatch doesn't offer {retention}; the next is {fits}d"),
+            format!("set {path}: {fits}d"),
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{Error, Layout, Place, global};
+use super::{Error, Layout, Place, global, log_days};
 use crate::provider::aws::LogGroup;
 use crate::provider::aws::eks::{Addon, Cluster, Endpoint, PodIdentityAssociation};
 use crate::resource::{Address, AtCreation, Field, Ref};
@@ -17,7 +17,7 @@ use crate::topology::kubernetes::NAMESPACE;
 /// Where Kubernetes keeps its own.
 const SYSTEM_NAMESPACE: &str = "kube-system";
 
-/// How long the control plane's logs are kept: a year, in which an audit asks for them.
+/// How long the control plane's logs are kept where the plan doesn't say: a year, in which an audit asks for them.
 const LOG_DAYS: i32 = 365;
 
 const POD_IDENTITY_AGENT: &str = "eks-pod-identity-agent";
@@ -60,7 +60,7 @@ impl Layout<'_> {
         let address = place.address("log_group", "eks");
         let group = LogGroup {
             name: format!("/aws/eks/{}/cluster", eks.name),
-            retention_days: Field::Value(LOG_DAYS),
+            retention_days: Field::Value(log_days(eks.log_retention, LOG_DAYS)),
             tags: self.tags(&address),
         };
         self.add(&address, &group, "eks", "eks.logs");

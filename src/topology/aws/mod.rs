@@ -23,7 +23,7 @@ pub(super) use endpoints::endpoints;
 use super::{Error, erase};
 use crate::provider::aws::{ADDRESS_TAG, GLOBAL, NAME, PLAN_TAG, Tags};
 use crate::resource::{Address, Desired, Ref};
-use crate::spec::{Cidr, Network, Spec, Tier};
+use crate::spec::{Cidr, Duration, Network, Spec, Tier};
 
 pub(super) fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
     let mut layout = Layout::new(spec);
@@ -98,6 +98,12 @@ impl Place<'_> {
 
 fn zone_letter(zone: &str) -> &str {
     &zone[zone.len().saturating_sub(1)..]
+}
+
+/// Days that CloudWatch keeps a log, as the plan says or else.
+fn log_days(retention: Option<Duration>, otherwise: i32) -> i32 {
+    let days = retention.map(Duration::as_days);
+    days.map_or(otherwise, |days| i32::try_from(days).unwrap_or(i32::MAX))
 }
 
 /// The address of a resource that belongs to no region.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Layout, Place, global};
+use super::{Error, Layout, Place, global, log_days};
 use crate::provider::aws::{
     ClusterNetworkLeftovers, ClusterVolumes, ElasticIp, EndpointKind, FlowLog, InternetGateway, LogGroup,
     NatGateway, RouteTable, RouteTarget, Subnet, Vpc, VpcEndpoint,
@@ -15,7 +15,7 @@ const ANYWHERE: &str = "0.0.0.0/0";
 /// Services that a route leads to; the others have an address in each private subnet.
 const GATEWAYS: &[&str] = &["s3", "dynamodb"];
 
-/// Days that flow logs are kept: who looks into a break-in often comes months late, and a year's cost little.
+/// Days that flow logs are kept where the plan doesn't say: who looks into a break-in often comes months late, and a year's cost little.
 const FLOW_LOG_RETENTION_DAYS: i32 = 365;
 
 /// Seconds over which flow logs are gathered: the longer of the two that AWS offers, at fewer entries.
@@ -220,7 +220,10 @@ impl Layout<'_> {
         let group = place.address("log_group", "flow-logs");
         let log_group = LogGroup {
             name: format!("/aws/vpc/{}", self.named("flow-logs")),
-            retention_days: Field::Value(FLOW_LOG_RETENTION_DAYS),
+            retention_days: Field::Value(log_days(
+                place.network.flow_log_retention,
+                FLOW_LOG_RETENTION_DAYS,
+            )),
             tags: self.tags(&group),
         };
         self.add(&group, &log_group, "network", "network.flow_logs");

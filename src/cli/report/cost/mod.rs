@@ -104,7 +104,7 @@ fn money(amount: Decimal, estimate: &Estimate) -> String {
 }
 
 /// `1,234.50`.
-fn cents(amount: Decimal) -> String {
+pub(super) fn cents(amount: Decimal) -> String {
     let amount = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
     let text = plain(amount);
     match text.split_once('.') {

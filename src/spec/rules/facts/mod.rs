@@ -6,4 +6,5 @@ pub(crate) mod aurora;
 pub(crate) mod cache;
 pub(crate) mod eks;
 pub(crate) mod failover;
+pub(crate) mod logs;
 pub(crate) mod machine;
