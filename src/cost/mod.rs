@@ -23,6 +23,7 @@ mod item;
 mod load_balancer;
 mod monitoring;
 mod network;
+mod price_answer;
 mod price_document;
 pub mod price_list;
 mod pricing;
