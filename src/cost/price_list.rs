@@ -152,6 +152,17 @@ const ALIKE: &[(Item, &str, (&str, &str), &str)] = &[
     ),
 ];
 
+/// The usage types of disks; those on Outposts share the family.
+const VOLUMES: &[(&str, &str)] = &[
+    ("gp3", "EBS:VolumeUsage.gp3"),
+    ("gp2", "EBS:VolumeUsage.gp2"),
+    ("io1", "EBS:VolumeUsage.piops"),
+    ("io2", "EBS:VolumeUsage.io2"),
+    ("st1", "EBS:VolumeUsage.st1"),
+    ("sc1", "EBS:VolumeUsage.sc1"),
+    ("standard", "EBS:VolumeUsage"),
+];
+
 /// The engine of every shard. Aurora's storage and backups belong to one engine or to any.
 pub(super) const ENGINE: &str = "Aurora PostgreSQL";
 pub(super) const ANY_ENGINE: &str = "Any";
@@ -233,8 +244,13 @@ impl Wanted {
                 Ok(self.ask("AmazonEC2", &attributes, Usage::StartsWith("BoxUsage:")))
             }
             Item::Volume => {
-                let attributes = [family("Storage"), ("volumeApiName", of)];
-                Ok(self.ask("AmazonEC2", &attributes, Usage::StartsWith("EBS:VolumeUsage")))
+                let usage = VOLUMES.iter().find(|(kind, _)| *kind == of);
+                let (_, usage) = usage.ok_or_else(|| self.unknown())?;
+                Ok(self.ask(
+                    "AmazonEC2",
+                    &[family("Storage"), ("volumeApiName", of)],
+                    Usage::Is(usage),
+                ))
             }
             _ => {
                 let (engine, node) = of.split_once(' ').ok_or_else(|| self.unknown())?;
@@ -344,6 +360,7 @@ mod tests {
         };
         check(Item::Instance, Some("m6i.xlarge spot"), "Spot");
         check(Item::DatabaseInsights, Some("advanced"), "isn't known");
+        check(Item::Volume, Some("my-class"), "isn't known");
         check(Item::CacheNode, Some("memcached cache.r6g.large"), "isn't known");
         check(Item::TransferBetweenRegions, None, "no second region");
     }
