@@ -8,10 +8,12 @@ use super::Exit;
 use super::arguments::{Overrides, PlanFile};
 use super::error::Error;
 use super::plan_file::{self, Checked, Findings};
+use super::refresh_prices;
 use super::report::cost::{View, csv, html, human, json, markdown};
 use super::report::findings::Count;
 use super::report::{Report, findings};
 use super::saved::Saved;
+use super::target::Targets;
 use crate::cost::budget::{self, Breach, Limits};
 use crate::cost::difference::Difference;
 use crate::cost::{Book, Input, Scope, curve};
@@ -31,13 +33,25 @@ Examples:
   vvbill cost plans/specification.yaml --prices aws-2026-11         the same at list prices, and what it leaves out
   vvbill cost plans/production.yaml --set aurora.shards=4 --against plans/production.yaml
   vvbill cost plans/production.yaml --format html > cost.html       with charts
-  vvbill cost plans/production.yaml --max-monthly 15000             in CI: ends in 3 when it costs more")]
+  vvbill cost plans/production.yaml --max-monthly 15000             in CI: ends in 3 when it costs more
+  vvbill cost plans/production.yaml --refresh-prices today.yaml     at what AWS's price list says today")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     file: PlanFile,
     /// Prices of this book: `aws-2026-11`, `specification`, or a file; without it, the plan's `cost.price_book`
     #[arg(long, value_name = "BOOK", env = "VVBILL_PRICES", hide_env_values = true)]
     prices: Option<String>,
+    /// Ask AWS's Price List for today's prices, write them as a new book to FILE, and price the plan with it
+    ///
+    /// Asked is for what the book has and the plan takes, in the plan's regions, with the permission
+    /// `pricing:GetProducts`. What AWS has no price for is told, and keeps the book's.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "VVBILL_REFRESH_PRICES",
+        hide_env_values = true
+    )]
+    refresh_prices: Option<String>,
     /// What is priced: `table` is what the specification's cost table lists; without it, what the book covers
     #[arg(long, value_enum, env = "VVBILL_SCOPE", hide_env_values = true)]
     scope: Option<AskedScope>,
@@ -111,7 +125,7 @@ struct Side {
     scope: Option<Scope>,
 }
 
-pub(crate) fn run(arguments: &Arguments, report: &Report) -> Result<Exit, Error> {
+pub(crate) fn run(mut arguments: Arguments, targets: &Targets, report: &Report) -> Result<Exit, Error> {
     if arguments.max_monthly_increase.is_some()
         && arguments.against.is_none()
         && arguments.against_prices.is_none()
@@ -121,7 +135,13 @@ pub(crate) fn run(arguments: &Arguments, report: &Report) -> Result<Exit, Error>
                 .hint("add `--against PLAN`: the plan as it was"),
         );
     }
-    let spec = read(arguments, report)?;
+    let spec = read(&arguments, report)?;
+    if let Some(file) = arguments.refresh_prices.clone() {
+        let old = Side::new(spec.clone(), arguments.prices.as_deref(), None)?;
+        refresh_prices::run(&file, &old.input(), &targets.connection, report)?;
+        arguments.prices = Some(file);
+    }
+    let arguments = &arguments;
     let side = Side::new(spec, arguments.prices.as_deref(), arguments.scope)?;
     let estimate = side.input().estimate();
     let other = other_side(arguments, &side, report)?;

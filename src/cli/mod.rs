@@ -26,6 +26,7 @@ mod output;
 mod plan;
 mod plan_file;
 mod preflight;
+mod refresh_prices;
 mod render;
 mod report;
 mod saved;
@@ -237,7 +238,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Drift(arguments) => wait(drift::run(arguments, targets, report)),
         Command::Import(arguments) => wait(import::run(arguments, targets, report)),
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
-        Command::Cost(arguments) => cost::run(&arguments, report),
+        Command::Cost(arguments) => cost::run(arguments, &targets, report),
         Command::Savings(arguments) => savings::run(&arguments, report),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),

@@ -3,12 +3,14 @@
 //! A book is a YAML text. Two are built in; a file of the same form can stand in their place.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::item::{Item, Row, Unit};
+use super::price_list::Wanted;
 use crate::spec::Money;
 
 /// The built-in books, by name.
@@ -193,6 +195,35 @@ impl Book {
             .find(|one| one.item == item && one.of == of && one.region == region)
     }
 
+    /// As a file of it is written; [`Book::parse`] reads it back.
+    pub fn to_yaml(&self) -> String {
+        let mut text = format!(
+            "# Written by `vvbill cost --refresh-prices`. What AWS's Price List had no price for says where it was kept from.\n\
+             name: {}\ndated: {}\nabout: {}\n",
+            quoted(&self.name),
+            self.dated,
+            quoted(&self.about)
+        );
+        if let Some(step) = self.round_lines_to {
+            let _ = writeln!(text, "round_lines_to: {step}");
+        }
+        text.push_str(if self.prices.is_empty() {
+            "prices: []\n"
+        } else {
+            "prices:\n"
+        });
+        for price in &self.prices {
+            price.write(&mut text);
+        }
+        if !self.commitments.is_empty() {
+            text.push_str("commitments:\n");
+        }
+        for rate in &self.commitments {
+            rate.write(&mut text);
+        }
+        text
+    }
+
     /// In what `item` is counted: as its price has it, else as the book has it elsewhere, else by its nature.
     pub(super) fn unit(&self, item: Item, price: Option<&Price>) -> Option<Unit> {
         let elsewhere = || self.prices.iter().find(|price| price.item == item);
@@ -201,6 +232,14 @@ impl Book {
 }
 
 impl Commitment {
+    fn write(&self, text: &mut String) {
+        let item = self.item.name();
+        let (of, region) = (quoted(&self.of), quoted(&self.region));
+        let _ = writeln!(text, "  - item: {item}\n    of: {of}\n    region: {region}");
+        let (price, source) = (self.price, quoted(&self.source));
+        let _ = writeln!(text, "    price: {price}\n    source: {source}");
+    }
+
     fn named(&self) -> String {
         format!(
             "the commitment to {} of {} in {}",
@@ -238,6 +277,53 @@ impl Scope {
 }
 
 impl Price {
+    /// What `wanted` costs, and where that was seen.
+    pub(super) fn quoted(wanted: &Wanted, per: Unit, tiers: Vec<Tier>, source: String) -> Self {
+        let only = match tiers.as_slice() {
+            [only] => Some(only.price),
+            _ => None,
+        };
+        Self {
+            item: wanted.item,
+            of: wanted.of.clone(),
+            region: wanted.region.clone(),
+            per,
+            price: only,
+            tiers: if only.is_some() { Vec::new() } else { tiers },
+            hours: None,
+            source,
+        }
+    }
+
+    /// What tells it from the others of a book, which are in this order.
+    pub(super) fn key(&self) -> (Item, Option<&str>, Option<&str>) {
+        (self.item, self.of.as_deref(), self.region.as_deref())
+    }
+
+    fn write(&self, text: &mut String) {
+        let _ = writeln!(text, "  - item: {}", self.item.name());
+        for (name, value) in [("of", &self.of), ("region", &self.region)] {
+            if let Some(value) = value {
+                let _ = writeln!(text, "    {name}: {}", quoted(value));
+            }
+        }
+        let _ = writeln!(text, "    per: {}", self.per.name());
+        if let Some(price) = self.price {
+            let _ = writeln!(text, "    price: {price}");
+        } else {
+            text.push_str("    tiers:\n");
+        }
+        for tier in &self.tiers {
+            let end = tier.up_to.map(|end| format!("up_to: {}, ", exact(end)));
+            let end = end.unwrap_or_default();
+            let _ = writeln!(text, "      - {{ {end}price: {} }}", tier.price);
+        }
+        if let Some(hours) = self.hours {
+            let _ = writeln!(text, "    hours: {hours}");
+        }
+        let _ = writeln!(text, "    source: {}", quoted(&self.source));
+    }
+
     /// Its tiers; a price for any amount is the only one.
     pub fn tiers(&self) -> Vec<Tier> {
         match self.price {
@@ -281,6 +367,27 @@ impl Price {
     }
 }
 
+/// In quotes, where it would not be read as the text that it is. JSON's strings are YAML's.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || " .-".contains(letter);
+    let is_plain = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && text.ends_with(|letter: char| letter.is_ascii_alphanumeric())
+        && text.contains(['.', '-', ' '])
+        && text.chars().all(plain);
+    match is_plain {
+        true => text.to_owned(),
+        false => serde_json::Value::from(text).to_string(),
+    }
+}
+
+/// A number that loses nothing where it is read: whole, or in quotes.
+fn exact(number: Decimal) -> String {
+    match number.is_integer() {
+        true => number.normalize().to_string(),
+        false => format!("\"{}\"", number.normalize()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -321,6 +428,26 @@ mod tests {
         );
         let twice = format!("{rate}{}", rate.trim_start_matches("commitments:\n"));
         check(&format!("{volume}{twice}"), "has two rates");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_written_the_same() {
+        for name in Book::names() {
+            let book = Book {
+                scope: None,
+                ..Book::built_in(name).unwrap().unwrap()
+            };
+            let text = book.to_yaml();
+            assert_eq!(Book::parse(name, &text).unwrap(), book, "{text}");
+        }
+        assert_eq!(quoted("m6i.xlarge"), "m6i.xlarge");
+        assert_eq!(quoted("a: b"), "\"a: b\"");
+        assert_eq!(
+            quoted("gp3"),
+            "\"gp3\"",
+            "no word is taken for true, or 3e1 for a number"
+        );
+        assert_eq!(exact("2.50".parse().unwrap()), "\"2.5\"");
     }
 
     #[test]

@@ -103,6 +103,13 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// As a price book names it.
+    pub(super) fn name(self) -> String {
+        named(&self)
+    }
+}
+
 impl Item {
     /// Whether it can be quoted in `unit`: what runs by the hour or the month, amounts in their own unit.
     pub const fn takes(self, unit: Unit) -> bool {
@@ -133,6 +140,44 @@ impl Item {
         [Unit::Gigabyte, Unit::GigabyteMonth, Unit::Million]
             .into_iter()
             .find(|unit| self.takes(*unit))
+    }
+
+    /// What AWS's list quotes it in.
+    pub(super) fn usual_unit(self) -> Unit {
+        match self {
+            Self::CustomMetric
+            | Self::Alarm
+            | Self::Key
+            | Self::Secret
+            | Self::HostedZone
+            | Self::HealthCheck
+            | Self::HealthCheckFeature => Unit::Month,
+            _ => self.unit().unwrap_or(Unit::Hour),
+        }
+    }
+
+    /// Whether its price depends on its kind, such as an instance's on its type.
+    pub(super) const fn has_kinds(self) -> bool {
+        matches!(
+            self,
+            Self::Instance
+                | Self::Volume
+                | Self::DatabaseInstance
+                | Self::DatabaseInstanceIoOptimized
+                | Self::DatabaseStorage
+                | Self::DatabaseInsights
+                | Self::CacheNode
+                | Self::LoadBalancer
+                | Self::LoadBalancerUnit
+        )
+    }
+
+    /// Whether it belongs to no region.
+    pub(super) const fn is_global(self) -> bool {
+        matches!(
+            self,
+            Self::HostedZone | Self::HealthCheck | Self::HealthCheckFeature
+        )
     }
 
     /// As a price book names it.

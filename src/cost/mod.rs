@@ -7,6 +7,7 @@
 //! Resources and the plan become demands (`quantity`, one file a subsystem), a [`Book`] turns them into the
 //! lines of an [`Estimate`], and [`difference`], [`curve`], [`budget`] and [`savings`] answer questions about
 //! estimates.
+//! [`price_list`] and [`refresh`] make a new book of what AWS's Price List answers.
 
 mod book;
 pub mod budget;
@@ -23,8 +24,12 @@ mod item;
 mod load_balancer;
 mod monitoring;
 mod network;
+mod price_answer;
+mod price_document;
+pub mod price_list;
 mod pricing;
 mod quantity;
+pub mod refresh;
 pub mod savings;
 mod storage;
 
@@ -32,6 +37,7 @@ use rust_decimal::Decimal;
 
 use crate::resource::Desired;
 use crate::spec::Spec;
+use quantity::Demand;
 
 pub use book::{Book, BookError, Commitment, Price, Scope, ScopeRegions, Tier};
 pub use estimate::{Component, Estimate, Line, NotCounted, Outside, Part, Total, Unknown};
@@ -59,15 +65,24 @@ impl Input<'_> {
     /// The monthly cost, line by line.
     pub fn estimate(&self) -> Estimate {
         let inventory = inventory::Inventory::new(self);
-        let mut demands = Vec::new();
-        compute::demands(&inventory, &mut demands);
-        database::demands(&inventory, &mut demands);
-        cache::demands(&inventory, &mut demands);
-        load_balancer::demands(&inventory, &mut demands);
-        network::demands(&inventory, &mut demands);
-        monitoring::demands(&inventory, &mut demands);
-        storage::demands(&inventory, &mut demands);
-        edge::demands(&inventory, &mut demands);
-        pricing::price(self, &inventory, demands)
+        pricing::price(self, &inventory, demands(&inventory))
     }
+
+    /// What is wanted and how much of it, before anybody knows a price.
+    fn demands(&self) -> Vec<Demand> {
+        demands(&inventory::Inventory::new(self))
+    }
+}
+
+fn demands(inventory: &inventory::Inventory<'_>) -> Vec<Demand> {
+    let mut demands = Vec::new();
+    compute::demands(inventory, &mut demands);
+    database::demands(inventory, &mut demands);
+    cache::demands(inventory, &mut demands);
+    load_balancer::demands(inventory, &mut demands);
+    network::demands(inventory, &mut demands);
+    monitoring::demands(inventory, &mut demands);
+    storage::demands(inventory, &mut demands);
+    edge::demands(inventory, &mut demands);
+    demands
 }

@@ -10,6 +10,8 @@ pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod outcome;
 pub(crate) mod plan;
+#[cfg(feature = "aws")]
+pub(crate) mod prices;
 pub(crate) mod push;
 pub(crate) mod record;
 pub(crate) mod redact;

@@ -21,6 +21,7 @@ mod logs;
 pub mod permissions;
 mod policy_document;
 mod preflight;
+pub mod pricing;
 pub mod quotas;
 mod rds;
 mod region;

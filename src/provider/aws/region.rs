@@ -48,6 +48,7 @@ clients! {
     elbv2: aws_sdk_elasticloadbalancingv2::Client,
     iam: aws_sdk_iam::Client,
     kms: aws_sdk_kms::Client,
+    pricing: aws_sdk_pricing::Client,
     rds: aws_sdk_rds::Client,
     route53: aws_sdk_route53::Client,
     secretsmanager: aws_sdk_secretsmanager::Client,

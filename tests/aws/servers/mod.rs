@@ -13,6 +13,7 @@ mod faults;
 mod kills;
 mod kinds;
 mod network;
+mod prices;
 mod production;
 mod refusals;
 mod rig;

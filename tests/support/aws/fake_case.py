@@ -45,7 +45,7 @@ class FakeAws(unittest.TestCase):
         self.port = Server.port
         self.control("reset", {})
         defaults = ("creating", "deleting", "modifying", "faults", "eventual", "deny", "s3", "credentials", "quotas")
-        defaults += ("silence", "timeout_at_most_s")
+        defaults += ("silence", "timeout_at_most_s", "price_list")
         self.control("config", {name: None for name in defaults})
 
     def control(self, name, body=None):

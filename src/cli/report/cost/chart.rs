@@ -56,6 +56,9 @@ pub(crate) struct Dot {
     pub y: f64,
     pub label: String,
     pub value: String,
+    /// Where the value stands, so that the line doesn't run through it.
+    pub text_x: f64,
+    pub anchor: &'static str,
     pub is_plan: bool,
     pub is_beyond: bool,
 }
@@ -86,6 +89,8 @@ const LEFT: f64 = 76.0;
 const RIGHT: f64 = 700.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 236.0;
+/// A line that rises by more than this to the next point runs through a value above the point.
+const STEEP: f64 = 18.0;
 const COLUMN_WIDTH_AT_MOST: f64 = 64.0;
 
 /// Label, value in words, amount.
@@ -156,17 +161,26 @@ pub(crate) fn curve(samples: Vec<Sample>) -> Curve {
     let span = if last > first { last - first } else { 1.0 };
     let most = samples.iter().map(|sample| float(sample.y)).fold(0.0, f64::max);
     let axis = Axis::over(most);
-    let points: Vec<Dot> = samples
+    let heights: Vec<f64> = samples.iter().map(|sample| axis.at(float(sample.y))).collect();
+    let mut points: Vec<Dot> = samples
         .into_iter()
         .map(|sample| Dot {
             x: tenth(LEFT + 24.0 + (logarithm(sample.x) - first) / span * (RIGHT - LEFT - 48.0)),
             y: tenth(axis.at(float(sample.y))),
             label: sample.label,
             value: sample.value,
+            text_x: 0.0,
+            anchor: "middle",
             is_plan: sample.is_plan,
             is_beyond: sample.is_beyond,
         })
         .collect();
+    for (number, point) in points.iter_mut().enumerate() {
+        let before = number.checked_sub(1).and_then(|before| heights.get(before));
+        let (shift, anchor) = beside(before, heights[number], heights.get(number + 1));
+        point.text_x = tenth(point.x + shift);
+        point.anchor = anchor;
+    }
     let place = |point: &Dot| format!("{},{}", point.x, point.y);
     let inside = points.iter().take_while(|point| !point.is_beyond).count();
     let joined = |points: &[Dot]| points.iter().map(place).collect::<Vec<_>>().join(" ");
@@ -175,6 +189,20 @@ pub(crate) fn curve(samples: Vec<Sample>) -> Curve {
         within: joined(&points[..inside]),
         beyond: joined(&points[inside.saturating_sub(1)..]),
         points,
+    }
+}
+
+/// How far from its point a value stands, and by which end: away from a line that comes from above, or goes
+/// there.
+fn beside(before: Option<&f64>, here: f64, after: Option<&f64>) -> (f64, &'static str) {
+    let (Some(before), Some(after)) = (before, after) else {
+        // At the ends there is no room on one side.
+        return (0.0, "middle");
+    };
+    match (here - before > STEEP, here - after > STEEP) {
+        (true, false) => (6.0, "start"),
+        (false, true) => (-6.0, "end"),
+        _ => (0.0, "middle"),
     }
 }
 
@@ -230,6 +258,16 @@ fn tenth(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_stands_on_the_side_where_the_line_is_not() {
+        let check = |before: f64, here: f64, after: f64| beside(Some(&before), here, Some(&after));
+        assert_eq!(check(205.0, 200.0, 150.0), (-6.0, "end"));
+        assert_eq!(check(50.0, 120.0, 150.0), (6.0, "start"));
+        assert_eq!(check(200.0, 195.0, 190.0), (0.0, "middle"));
+        assert_eq!(check(100.0, 200.0, 100.0), (0.0, "middle"), "a valley");
+        assert_eq!(beside(None, 200.0, Some(&100.0)), (0.0, "middle"), "the first");
+    }
 
     #[test]
     fn an_axis_ends_at_a_round_number_above_what_it_shows() {

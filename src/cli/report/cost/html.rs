@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::chart::{self, Bars, Columns, Curve, Sample};
-use super::{View, at_least, bounds, cents, counted, how, millions, money, monthly, price, quantity, total};
+use super::{View, bounds, cents, counted, how, millions, money, monthly, price, quantity, total};
 use crate::cost::{Line, Part, Total, plain};
 use crate::templates::{TemplateError, Templates, sources};
 
@@ -45,6 +45,7 @@ struct BreachValues {
 struct PartValues {
     title: &'static str,
     sum: String,
+    note: String,
     rows: Vec<RowValues>,
 }
 
@@ -66,7 +67,8 @@ struct RowValues {
 #[derive(Debug, Serialize)]
 struct ChangeValues {
     delta: String,
-    is_more: bool,
+    /// A class of the style sheet's; empty where nothing became dearer or cheaper.
+    tone: &'static str,
     component: String,
     region: String,
     why: Vec<String>,
@@ -191,14 +193,10 @@ fn parts(view: &View<'_>) -> Vec<PartValues> {
         let sum = Total::of(lines.iter().copied());
         PartValues {
             title: part.title(),
-            sum: match sum.unknown {
-                0 => money(sum.known.expected, estimate),
-                unknown => format!(
-                    "{}{} + {}",
-                    at_least(sum),
-                    money(sum.known.expected, estimate),
-                    counted(unknown, "unknown line")
-                ),
+            sum: money(sum.known.expected, estimate),
+            note: match sum.unknown {
+                0 => String::new(),
+                unknown => format!("at least: {} without a cost", counted(unknown, "line")),
             },
             rows: lines.into_iter().flat_map(|line| rows(view, line)).collect(),
         }
@@ -247,7 +245,11 @@ fn changes(view: &View<'_>) -> Vec<ChangeValues> {
                         false => format!("+{}", cents(delta)),
                     },
                 ),
-                is_more: change.delta.is_none_or(|delta| delta > Decimal::ZERO),
+                tone: match change.delta {
+                    Some(delta) if delta.is_zero() => "",
+                    Some(delta) if delta < Decimal::ZERO => "less",
+                    _ => "more",
+                },
                 component: format!("{}: {}", line.row.group(), line.title),
                 region: line.region.clone(),
                 why: change.why.clone(),

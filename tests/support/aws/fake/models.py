@@ -29,7 +29,7 @@ SIGNING_NAMES = {name: signing for signing, name in BY_SIGNING_NAME.items()}
 # What the models are loaded and enforced for. Other services are moto's alone.
 SERVICES = (
     "ec2 iam kms logs cloudwatch secretsmanager ecr s3 eks rds elasticache elbv2 acm route53 cloudfront "
-    "service-quotas sts ssm"
+    "service-quotas sts ssm pricing"
 ).split()
 
 

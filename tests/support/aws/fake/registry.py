@@ -10,7 +10,7 @@ from .errors import AwsError
 
 HANDLERS = {}
 # Services of which moto is never asked.
-OWN_SERVICES = {"eks", "rds", "elasticache"}
+OWN_SERVICES = {"eks", "rds", "elasticache", "pricing"}
 
 
 def operation(service, *names):

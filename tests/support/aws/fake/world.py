@@ -29,6 +29,7 @@ DEFAULTS = {
     "credentials": "valid",
     "s3": {},
     "quotas": {},
+    "price_list": {},
     "timeout_at_most_s": 30.0,
     "silence": {},
     "eks_api": {},

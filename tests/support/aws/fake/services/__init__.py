@@ -19,6 +19,7 @@ from . import (  # noqa: F401
     network,
     network_rules,
     objects,
+    prices,
     quotas,
     rds_clusters,
     rds_engines,
