@@ -5,6 +5,8 @@
 
 #[path = "cli/binary.rs"]
 mod binary;
+#[path = "cli/gates.rs"]
+mod gates;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
 #[path = "cli/looks.rs"]

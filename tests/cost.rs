@@ -8,6 +8,8 @@ mod cases;
 mod command;
 #[path = "cost/curves.rs"]
 mod curves;
+#[path = "cost/gates.rs"]
+mod gates;
 #[path = "cost/plans.rs"]
 mod plans;
 #[path = "cost/savings.rs"]

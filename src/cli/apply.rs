@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::Exit;
-use super::arguments::{Conflicts, Execution, Locking, Overrides, PlanFile, Refreshing, Selection};
+use super::arguments::{Budget, Conflicts, Execution, Locking, Overrides, PlanFile, Refreshing, Selection};
 use super::error::Error;
-use super::execution::{self, Approval, Order};
+use super::execution::{self, Approval, Order, Ready};
 use super::plan_file::Findings;
 use super::report::Report;
 use super::saved::Saved;
@@ -17,6 +17,9 @@ use super::target::Targets;
 /// Of a plan file: looks at what exists, shows what it would change, asks, and does it. Of a saved plan:
 /// does just what was shown, or refuses (7) where something has changed since. Run again after a
 /// failure, it goes on from where it stopped.
+///
+/// Over a budget (of `cost.monthly_budget`, or given here), or against a `policy` of the plan, or where nobody
+/// can say, it ends in 3 before anything is done. What makes a month no dearer is within every budget.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -41,6 +44,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     conflicts: Conflicts,
     #[command(flatten)]
+    budget: Budget,
+    #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
     locking: Locking,
@@ -56,7 +61,11 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
         Some(saved) => {
             refuse_changes(&arguments)?;
             let site = Site::of_saved(&saved, targets)?;
-            (site, Some(saved.plan), Approval::Given)
+            let plan = Ready {
+                plan: saved.plan,
+                prior: saved.prior,
+            };
+            (site, Some(plan), Approval::Given)
         }
         None => {
             let approval = Approval::of(&arguments.execution, arguments.json, &arguments.plan, report)?;
@@ -76,6 +85,7 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
         plan: saved,
         options,
         approval,
+        budget: Some(arguments.budget),
         refresh: arguments.refreshing.refresh,
         parallelism: arguments.execution.parallelism.into(),
         json: arguments.json,

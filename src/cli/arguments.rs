@@ -9,8 +9,10 @@ use clap::error::ErrorKind;
 
 use super::report::Report;
 use super::{Exit, command};
+use crate::cost::budget::Limits;
 use crate::plan::Selector;
 use crate::resource::Address;
+use crate::spec::{Money, Spec};
 
 /// The plan file and what overrides it.
 #[derive(Clone, Debug, clap::Args)]
@@ -107,6 +109,47 @@ pub(crate) struct Refreshing {
     #[arg(long, env = "VVBILL_REFRESH_ONLY", hide_env_values = true, conflicts_with_all = ["target", "exclude", "replace"])]
     pub refresh_only: bool,
 }
+
+/// What a month may cost.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Budget {
+    /// End in 3 when a month costs more than this, or may: `15000`, `15000 USD`
+    #[arg(
+        long,
+        value_name = "USD",
+        env = "VVBILL_MAX_MONTHLY",
+        hide_env_values = true,
+        help_heading = "Budget"
+    )]
+    pub max_monthly: Option<Money>,
+    /// End in 3 when a month becomes dearer by more than this, or may (`cost`: with `--against`)
+    #[arg(
+        long,
+        value_name = "USD",
+        env = "VVBILL_MAX_MONTHLY_INCREASE",
+        hide_env_values = true,
+        help_heading = "Budget"
+    )]
+    pub max_monthly_increase: Option<Money>,
+}
+
+impl Budget {
+    /// These, and the plan's own.
+    pub(super) fn limits(self, spec: &Spec) -> Limits {
+        let named = |name: &str, limit: Option<Money>| limit.map(|money| (format!("`{name}`"), money.0));
+        let monthly = [
+            named(MONTHLY_BUDGET, spec.cost.monthly_budget),
+            named("--max-monthly", self.max_monthly),
+        ];
+        Limits {
+            monthly: monthly.into_iter().flatten().collect(),
+            increase: named("--max-monthly-increase", self.max_monthly_increase),
+        }
+    }
+}
+
+/// The plan's field for what a month may cost.
+pub(super) const MONTHLY_BUDGET: &str = "cost.monthly_budget";
 
 /// How an apply or a destroy is carried out.
 #[derive(Clone, Debug, clap::Args)]

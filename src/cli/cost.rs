@@ -1,11 +1,12 @@
 //! `vvbill cost`: what a month of the plan costs, line by line, and what another plan or book makes of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rust_decimal::Decimal;
 
 use super::Exit;
-use super::arguments::{Overrides, PlanFile};
+use super::arguments::{Budget, Overrides, PlanFile};
+use super::bill::{self, Prices};
 use super::error::Error;
 use super::plan_file::{self, Checked, Findings};
 use super::refresh_prices;
@@ -14,11 +15,11 @@ use super::report::findings::Count;
 use super::report::{Report, findings};
 use super::saved::Saved;
 use super::target::Targets;
-use crate::cost::budget::{self, Breach, Limits};
+use crate::cost::budget;
 use crate::cost::difference::Difference;
 use crate::cost::{Book, Input, Scope, curve};
 use crate::resource::Desired;
-use crate::spec::{Money, Spec};
+use crate::spec::Spec;
 use crate::topology;
 
 /// Price a month of the plan, each line with its formula and source
@@ -75,24 +76,8 @@ pub(crate) struct Arguments {
         hide_env_values = true
     )]
     format: Format,
-    /// End in 3 when a month costs more than this, or may: `15000`, `15000 USD`
-    #[arg(
-        long,
-        value_name = "USD",
-        env = "VVBILL_MAX_MONTHLY",
-        hide_env_values = true,
-        help_heading = "Budget"
-    )]
-    max_monthly: Option<Money>,
-    /// End in 3 when a month becomes dearer by more than this, or may (with `--against`)
-    #[arg(
-        long,
-        value_name = "USD",
-        env = "VVBILL_MAX_MONTHLY_INCREASE",
-        hide_env_values = true,
-        help_heading = "Budget"
-    )]
-    max_monthly_increase: Option<Money>,
+    #[command(flatten)]
+    budget: Budget,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -126,7 +111,7 @@ struct Side {
 }
 
 pub(crate) fn run(mut arguments: Arguments, targets: &Targets, report: &Report) -> Result<Exit, Error> {
-    if arguments.max_monthly_increase.is_some()
+    if arguments.budget.max_monthly_increase.is_some()
         && arguments.against.is_none()
         && arguments.against_prices.is_none()
     {
@@ -149,7 +134,11 @@ pub(crate) fn run(mut arguments: Arguments, targets: &Targets, report: &Report) 
     let difference = other_estimate
         .as_ref()
         .map(|before| Difference::between(before, &estimate));
-    let breaches = budget::breaches(&estimate, difference.as_ref(), &limits(arguments, &side.spec));
+    let breaches = budget::breaches(
+        &estimate,
+        difference.as_ref(),
+        &arguments.budget.limits(&side.spec),
+    );
     let view = View {
         path: arguments.file.plan.display().to_string(),
         weeks: curve::rollout(&side.spec, &estimate),
@@ -167,7 +156,7 @@ pub(crate) fn run(mut arguments: Arguments, targets: &Targets, report: &Report) 
         return Ok(Exit::Done);
     }
     for breach in &view.breaches {
-        say(breach, report);
+        report.failure(&bill::over(breach));
     }
     Ok(Exit::OverBudget)
 }
@@ -230,7 +219,7 @@ fn against(arguments: &Arguments, other: &Side) -> String {
 
 impl Side {
     fn new(spec: Spec, prices: Option<&str>, scope: Option<AskedScope>) -> Result<Self, Error> {
-        let book = book(prices.unwrap_or(&spec.cost.price_book))?;
+        let book = Prices::find(prices.unwrap_or(&spec.cost.price_book))?.book()?;
         let desired = topology::desired(&spec).map_err(|why| {
             Error::new("the plan can't be laid out, so nothing can be counted")
                 .caused_by(&why)
@@ -261,38 +250,6 @@ impl Side {
     }
 }
 
-/// A built-in book, or a file.
-fn book(name: &str) -> Result<Book, Error> {
-    let usable = |why: crate::cost::BookError| Error::new(why.to_string());
-    if let Some(book) = Book::built_in(name) {
-        return book.map_err(usable);
-    }
-    let path = Path::new(name);
-    if !path.exists() {
-        let known: Vec<String> = Book::names().map(|name| format!("`{name}`")).collect();
-        return Err(Error::new(format!("there is no price book `{name}`"))
-            .because("it is neither a built-in book nor a file")
-            .hint(format!("built in are {}", known.join(", "))));
-    }
-    let bytes = plan_file::read_bounded(path).map_err(|why| Error::reading("price book", path, &why))?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Error::new(format!("the price book `{name}` can't be read")).because("it isn't UTF-8")
-    })?;
-    Book::parse(name, &text).map_err(usable)
-}
-
-fn limits(arguments: &Arguments, spec: &Spec) -> Limits {
-    let flag = |name: &str, limit: Option<Money>| limit.map(|money| (format!("`{name}`"), money.0));
-    let monthly = [
-        flag("cost.monthly_budget", spec.cost.monthly_budget),
-        flag("--max-monthly", arguments.max_monthly),
-    ];
-    Limits {
-        monthly: monthly.into_iter().flatten().collect(),
-        increase: flag("--max-monthly-increase", arguments.max_monthly_increase),
-    }
-}
-
 fn print(format: Format, view: &View<'_>, report: &Report) -> Result<(), Error> {
     match format {
         Format::Table => report.data(human::render(view)),
@@ -305,14 +262,4 @@ fn print(format: Format, view: &View<'_>, report: &Report) -> Result<(), Error> 
             report.data(page)
         }
     }
-}
-
-fn say(breach: &Breach, report: &Report) {
-    let error = breach
-        .lines
-        .iter()
-        .fold(Error::new(breach.message.clone()), |error, line| {
-            error.because(line.clone())
-        });
-    report.failure(&error.exiting(Exit::OverBudget));
 }

@@ -68,6 +68,8 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
             ..Options::default()
         },
         approval,
+        // What goes costs nothing any more.
+        budget: None,
         refresh: true,
         parallelism: arguments.execution.parallelism.into(),
         json: arguments.json,

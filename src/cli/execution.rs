@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::arguments::{Execution, Locking};
+use super::arguments::{Budget, Execution, Locking};
+use super::bill::{Bill, Prior};
 use super::error::Error;
 use super::exit::Exit;
+use super::gate;
 use super::interrupt::Interrupts;
 use super::output;
 use super::preflight;
+use super::report::cost::delta;
 use super::report::run::Narrator;
 use super::report::stream::Stream;
-use super::report::{self, Report};
+use super::report::{self, Report, terraform};
 use super::site::{Look, Site};
 use crate::apply::{self, ApplyError, Interrupt, Observer, Outcome, Session};
 use crate::plan::{Mode, Options, Plan};
@@ -24,12 +27,20 @@ pub(crate) struct Order {
     /// `apply` or `destroy`: what the lock says.
     pub operation: &'static str,
     /// A saved plan; without one, a plan is made.
-    pub plan: Option<Plan>,
+    pub plan: Option<Ready>,
     pub options: Options,
     pub approval: Approval,
+    /// What the plan is held to, besides its own budget and policies; none: to nothing.
+    pub budget: Option<Budget>,
     pub refresh: bool,
     pub parallelism: usize,
     pub json: bool,
+}
+
+/// A plan, and what stood before it, for its bill.
+pub(crate) struct Ready {
+    pub plan: Plan,
+    pub prior: Option<Prior>,
 }
 
 /// Who says that it may be done.
@@ -130,33 +141,42 @@ async fn decide_and_do(
         plan,
         options,
         approval,
+        budget,
         refresh,
         parallelism,
         operation,
         ..
     } = order;
     let is_saved = plan.is_some();
-    let plan = match plan {
-        Some(plan) => {
-            // It may have been made on another machine.
-            let checked = preflight::check(site, &plan, session.state(), true, teller.observer());
-            interrupts.or_stop(checked).await?;
-            plan
-        }
+    let Ready { plan, prior } = match plan {
+        Some(ready) => ready,
         None => {
             let look = Look {
                 parallelism,
                 refresh,
                 from_here: true,
             };
-            interrupts
+            let plan = interrupts
                 .or_stop(site.plan(session, &options, &look, teller.observer()))
-                .await?
+                .await?;
+            let prior = match budget {
+                Some(_) => Prior::of(&site.spec, &plan, session.state())?,
+                None => None,
+            };
+            Ready { plan, prior }
         }
     };
     match teller {
         Teller::Program(stream) => stream.plan(&plan),
         Teller::Person(_) => report.say(report::plan::render(&plan).trim_end()),
+    }
+    if let Some(budget) = budget {
+        pass(site, &plan, prior.as_ref(), budget, teller, report)?;
+    }
+    if is_saved {
+        // It may have been made on another machine.
+        let checked = preflight::check(site, &plan, session.state(), true, teller.observer());
+        interrupts.or_stop(checked).await?;
     }
     let mode = plan.mode;
     if !plan.is_empty() {
@@ -193,6 +213,40 @@ async fn decide_and_do(
         }
     }
     Ok(Exit::Done)
+}
+
+/// Tells what the plan costs, and stops what is over a budget or against a policy.
+fn pass(
+    site: &Site,
+    plan: &Plan,
+    prior: Option<&Prior>,
+    budget: Budget,
+    teller: &Teller,
+    report: &Report,
+) -> Result<(), Error> {
+    let bill = prior.map(|prior| Bill::of(&site.spec, plan, prior)).transpose()?;
+    let difference = bill.as_ref().map(Bill::difference);
+    if let Some(difference) = &difference {
+        match teller {
+            Teller::Program(stream) => stream.cost(difference),
+            Teller::Person(_) => report.say(format_args!("\n{}", delta::text(difference).trim_end())),
+        }
+    }
+    let document = terraform::plan(plan, difference.as_ref());
+    let verdict = gate::judge(&site.spec, &site.places, plan, bill.as_ref(), &document, budget);
+    verdict.warn(teller.observer());
+    if verdict.refusals.is_empty() {
+        return Ok(());
+    }
+    for refusal in verdict.refusals {
+        let refusal = refusal.hint("nothing was done");
+        match teller {
+            Teller::Program(stream) => stream.failure(&refusal),
+            Teller::Person(_) => {}
+        }
+        report.failure(&refusal);
+    }
+    Err(Error::reported(Exit::OverBudget))
 }
 
 /// Only the word `yes` approves.

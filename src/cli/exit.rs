@@ -9,7 +9,7 @@ pub enum Exit {
     Failed = 1,
     /// Changes are present, and `--detailed-exitcode` asked to be told.
     Changes = 2,
-    /// Over budget, or nobody can say that it isn't.
+    /// Over budget or against a policy, or nobody can say that it isn't.
     OverBudget = 3,
     /// Another process holds the lock of the state.
     LockHeld = 4,

@@ -6,6 +6,7 @@
 
 mod apply;
 mod arguments;
+mod bill;
 mod completions;
 mod cost;
 mod destroy;
@@ -17,6 +18,7 @@ mod error;
 mod execution;
 mod exit;
 mod explain;
+mod gate;
 mod graph;
 mod import;
 mod interrupt;
@@ -105,8 +107,8 @@ Examples:
   vvbill destroy plans/local.yaml              remove it; data stays unless --destroy-data
 
 Every flag can be given by the environment as VVBILL_ and its name: VVBILL_PARALLELISM=4.
-Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 3 over budget,
-4 lock held, 5 drift, 7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
+Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 3 over budget or against
+a policy, 4 lock held, 5 drift, 7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
 
 /// What every command takes.
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::bill::Prior;
 use super::error::Error;
 use super::plan_file::{self, Kind};
 use super::report::snippet::Snippet;
@@ -32,20 +33,30 @@ pub(crate) struct Saved {
     pub plan_file: String,
     /// That file's values.
     pub spec: Spec,
-    /// Where the fields stand that its resources come from.
+    /// Where the fields stand that its resources come from, and those that may stop it.
     pub places: BTreeMap<String, Snippet>,
     /// What will be done.
     pub plan: Plan,
+    /// What stands, for the bill; none where nothing of it is on anybody's invoice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
 }
 
 impl Saved {
-    pub(crate) fn new(plan_file: &Path, spec: Spec, places: BTreeMap<String, Snippet>, plan: Plan) -> Self {
+    pub(crate) fn new(
+        plan_file: &Path,
+        spec: Spec,
+        places: BTreeMap<String, Snippet>,
+        plan: Plan,
+        prior: Option<Prior>,
+    ) -> Self {
         Self {
             vvbill_saved_plan: FORMAT_VERSION,
             plan_file: plan_file.display().to_string(),
             spec,
             places,
             plan,
+            prior,
         }
     }
 

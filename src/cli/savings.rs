@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::Exit;
 use super::arguments::PlanFile;
+use super::bill::Prices;
 use super::error::Error;
 use super::plan_file::{self, Checked};
 use super::report::savings::{View, Written, human, json, markdown};
 use super::report::{Report, findings};
-use crate::cost::Book;
 use crate::cost::savings::{self, Evidence, Patch, Question, Saving};
 use crate::spec::{Diagnostic, Severity, Spec};
 use crate::topology;
@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments, report: &Report) -> Result<Exit, Error>
         return Err(Error::reported(Exit::Failed));
     };
     let spec = &loaded.spec;
-    let book = book(arguments.prices.as_deref().unwrap_or(&spec.cost.price_book))?;
+    let book = Prices::find(arguments.prices.as_deref().unwrap_or(&spec.cost.price_book))?.book()?;
     topology::desired(spec).map_err(|why| {
         Error::new("the plan can't be laid out, so nothing can be counted")
             .caused_by(&why)
@@ -241,21 +241,4 @@ fn evidence(path: &Path, spec: &Spec) -> Result<Evidence, Error> {
             .because(why.to_string())
             .hint("`vvbill loadtest PLAN --json > FILE` on the platform of this plan writes what is wanted")
     })
-}
-
-/// A built-in book, or a file.
-fn book(name: &str) -> Result<Book, Error> {
-    let usable = |why: crate::cost::BookError| Error::new(why.to_string());
-    if let Some(book) = Book::built_in(name) {
-        return book.map_err(usable);
-    }
-    let path = Path::new(name);
-    let bytes = plan_file::read_bounded(path).map_err(|why| {
-        let known: Vec<String> = Book::names().map(|name| format!("`{name}`")).collect();
-        Error::reading("price book", path, &why).hint(format!("built in are {}", known.join(", ")))
-    })?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Error::new(format!("the price book `{name}` can't be read")).because("it isn't UTF-8")
-    })?;
-    Book::parse(name, &text).map_err(usable)
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::arguments::{Locking, PlanFile, Refreshing, Selection};
 use super::error::Error;
+use super::gate;
 use super::plan_file::{self, Findings};
 use super::preflight;
 use super::report::Report;
@@ -30,7 +31,7 @@ pub(crate) struct Site {
     pub spec: Spec,
     pub platform: Platform,
     pub store: Arc<dyn Store>,
-    /// Where the plan's fields stand that resources come from.
+    /// Where the plan's fields stand that resources come from, and those that may stop it.
     pub places: BTreeMap<String, Snippet>,
 }
 
@@ -50,14 +51,12 @@ impl Site {
                 .and_then(|field| plan_file::place(&loaded, field));
             Error::from(why).at(place)
         })?;
-        let places = platform
-            .desired
-            .iter()
-            .filter_map(|desired| {
-                Some((
-                    desired.origin.clone(),
-                    plan_file::place(&loaded, &desired.origin)?,
-                ))
+        let origins = platform.desired.iter().map(|desired| desired.origin.clone());
+        let places = origins
+            .chain(gate::fields(&loaded.spec))
+            .filter_map(|field| {
+                let place = plan_file::place(&loaded, &field)?;
+                Some((field, place))
             })
             .collect();
         Self::new(loaded.spec, platform, places, &targets.connection)

@@ -18,6 +18,8 @@ pub struct Limits {
 /// A limit that is exceeded, or that nobody can say is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
+    /// Whose limit it is, as [`Limits`] names it.
+    pub whose: String,
     /// What happened, in a sentence.
     pub message: String,
     /// The lines behind it, the dearest first.
@@ -37,6 +39,12 @@ pub fn breaches(estimate: &Estimate, difference: Option<&Difference<'_>>, limits
     monthly.chain(increase).collect()
 }
 
+/// Whether a month becomes no dearer, whatever the unknown lines cost: no limit is a reason against that.
+pub fn saves(difference: &Difference<'_>) -> bool {
+    let may_add = |change: &Change<'_>| change.delta.is_none() && change.after.is_some();
+    difference.known() <= Decimal::ZERO && !difference.changes.iter().any(may_add)
+}
+
 fn over(estimate: &Estimate, whose: &str, limit: Decimal) -> Option<Breach> {
     let total = estimate.total();
     let known = total.known.expected;
@@ -49,6 +57,7 @@ fn over(estimate: &Estimate, whose: &str, limit: Decimal) -> Option<Breach> {
             cents(limit)
         );
         return Some(Breach {
+            whose: whose.to_owned(),
             message,
             lines: dearest(&estimate.lines, limit),
         });
@@ -58,6 +67,7 @@ fn over(estimate: &Estimate, whose: &str, limit: Decimal) -> Option<Breach> {
     }
     let unknown = estimate.lines.iter().filter(|line| line.monthly.is_none());
     Some(Breach {
+        whose: whose.to_owned(),
         message: format!(
             "nobody can say whether a month stays within {whose} of {} USD: {} USD are known, and {} have no cost",
             cents(limit),
@@ -120,6 +130,7 @@ fn dearer(difference: &Difference<'_>, whose: &str, limit: Decimal) -> Option<Br
         format!("{}: {delta} USD, {}", named(change.line()), change.why.join("; "))
     });
     Some(Breach {
+        whose: whose.to_owned(),
         message,
         lines: lines.collect(),
     })

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::inventory::{Inventory, number, text};
 use super::item::{Item, Row};
 use super::quantity::{Count, Demand, Range, counted, plain};
-use crate::resource::{Desired, references};
+use crate::resource::Desired;
 use crate::spec::Bytes;
 use crate::spec::rules::facts::machine;
 
@@ -32,10 +32,10 @@ fn storage_type(shard: &Desired) -> &str {
     text(shard, "/storage_type").unwrap_or(STANDARD)
 }
 
-/// The members of a cluster are those that refer to it.
+/// The members of a cluster are those that need it. Once a member stands, its reference has become a value.
 fn members_of<'a>(inventory: &Inventory<'a>, shard: &Desired) -> Vec<&'a Desired> {
     let mut members = inventory.in_region("db_instance", shard.address.region());
-    members.retain(|member| references(&member.properties).contains(&shard.address));
+    members.retain(|member| member.dependencies().contains(&shard.address));
     members
 }
 

@@ -19,7 +19,9 @@ pub(super) fn demands(inventory: &Inventory<'_>, demands: &mut Vec<Demand>) {
         logs(inventory, &whose, demands);
         kept(inventory, &groups, &whose, demands);
     }
-    if let Some(metrics) = inventory.spec.cost.custom_metrics {
+    // Where nothing stands, nothing is measured.
+    let stands = inventory.desired.iter().any(|it| it.address.provider() == "aws");
+    if let Some(metrics) = inventory.spec.cost.custom_metrics.filter(|_| stands) {
         let count = Range::fixed(metrics);
         let words = counted(metrics, "custom metric");
         let demand = Demand::running(Row::Metrics, Item::CustomMetric, count, &[]);

@@ -27,6 +27,7 @@ mod network;
 mod objectives;
 mod operators;
 mod path;
+mod policy;
 mod redis;
 mod regions;
 mod rollout;
@@ -62,6 +63,7 @@ pub use network::*;
 pub use objectives::*;
 pub use operators::*;
 pub use path::{FieldPath, PathError, Segment, SpanMap};
+pub use policy::{BrokenPolicy, Policy, Undecided, broken};
 pub use redis::*;
 pub use regions::*;
 pub use rollout::*;
@@ -150,6 +152,9 @@ pub struct Spec {
     /// Price book, budget and amounts.
     #[serde(default)]
     pub cost: Cost,
+    /// What `plan` and `apply` hold a plan to before anything is done.
+    #[serde(default)]
+    pub policy: Vec<Policy>,
     /// The weeks of the rollout, by id: `week-1` …
     #[serde(default)]
     #[schemars(extend("propertyNames" = units::key_names()))]

@@ -1,4 +1,5 @@
-//! Every field of a plan has an effect: changed, it changes a resource, what a rule says, or a rendered file.
+//! Every field of a plan has an effect: changed, it changes a resource, what a rule or a policy says, or a
+//! rendered file.
 //!
 //! Fields that only later parts will read stand in `fields_not_built_yet.txt`, each with the part that will.
 //! A listed field that has an effect by now fails the test as much as an unlisted one without.
@@ -134,14 +135,15 @@ fn subjects() -> Vec<Subject> {
     own.into_iter().chain(bases).map(subject).collect()
 }
 
-/// What follows from a plan: findings and resources; `None` where the values are no plan.
+/// What follows from a plan: findings, resources, and policies that a plan without anything breaks; `None` where the values are no plan.
 fn effect(values: &Value) -> Option<String> {
     let spec: Spec = serde_json::from_value(values.clone()).ok()?;
     let found: Vec<_> = rules::findings(&spec, &TODAY)
         .into_iter()
         .map(|it| (it.rule.code, it.paths, it.why, it.fix))
         .collect();
-    Some(format!("{found:?}{:?}", topology::desired(&spec)))
+    let broken = spec::broken(&spec.policy, &json!({}));
+    Some(format!("{found:?}{broken:?}{:?}", topology::desired(&spec)))
 }
 
 /// What a plan is rendered as; `None` where the values are no plan. Findings are told apart by `effect`.

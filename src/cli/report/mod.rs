@@ -3,6 +3,7 @@
 //! What is printed is made by pure functions in the modules below; [`Report`] knows the two streams,
 //! whether they are terminals and whether anybody still listens.
 
+pub(crate) mod comment;
 pub(crate) mod cost;
 pub(crate) mod failure;
 pub(crate) mod findings;

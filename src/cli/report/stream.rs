@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Report;
+use super::cost::delta;
 use super::snippet::Snippet;
 use crate::apply::{Event, Observer, Severity};
 use crate::cli::error::Error;
+use crate::cost::difference::Difference;
 use crate::plan::{Mode, Plan, Tally, Verb};
 use crate::resource::Address;
 
@@ -95,6 +97,12 @@ impl Stream {
             "changes",
             changes(&tally, operation),
         );
+    }
+
+    /// What it makes of the monthly cost, before it is done: a type of our own.
+    pub(crate) fn cost(&self, difference: &Difference<'_>) {
+        let message = delta::summary(difference);
+        self.emit("info", &message, "cost", "cost", delta::document(difference));
     }
 
     /// The last line of a run that went well.

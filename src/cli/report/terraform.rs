@@ -1,11 +1,13 @@
 //! A plan in Terraform's plan JSON, format 1.2, so that tools which read Terraform's plans read ours.
 //!
 //! Field by field after <https://developer.hashicorp.com/terraform/internals/json-format>. Secrets are
-//! redacted. There is no `cost` until there is a price.
+//! redacted. On top stands `cost`, where something is on AWS's invoice.
 
 use serde_json::{Map, Value, json};
 
+use super::cost::delta;
 use super::redact;
+use crate::cost::difference::Difference;
 use crate::plan::{Action, Drift, Plan, Reason, Verb};
 use crate::resource::{Address, Change};
 
@@ -14,9 +16,9 @@ const FORMAT_VERSION: &str = "1.2";
 /// The Terraform that introduced that format: tools take a document without it for something else.
 const TERRAFORM_VERSION: &str = "1.5.0";
 
-/// The whole document. `errored` where the plan is incomplete.
-pub(crate) fn plan(plan: &Plan) -> Value {
-    json!({
+/// The whole document, with what it makes of the monthly cost. `errored` where the plan is incomplete.
+pub(crate) fn plan(plan: &Plan, cost: Option<&Difference<'_>>) -> Value {
+    let mut document = json!({
         "format_version": FORMAT_VERSION,
         // What readers of Terraform's plans look for first.
         "terraform_version": TERRAFORM_VERSION,
@@ -30,7 +32,11 @@ pub(crate) fn plan(plan: &Plan) -> Value {
         "applyable": !plan.is_empty(),
         "complete": true,
         "errored": false,
-    })
+    });
+    if let Some(cost) = cost {
+        document["cost"] = delta::document(cost);
+    }
+    document
 }
 
 /// `address`, `type`, `name` and what else Terraform says of a resource.

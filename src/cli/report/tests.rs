@@ -148,7 +148,7 @@ fn a_plan_reads_as_its_snapshot() {
 /// What tools read that know Terraform's plans: field names, actions, redaction.
 #[test]
 fn a_plan_is_terraforms_json() {
-    let document = terraform::plan(&everything());
+    let document = terraform::plan(&everything(), None);
     let text = format!("{document:#}");
     assert!(!text.contains("hunter"), "a secret was printed:\n{text}");
     insta::assert_snapshot!(text);

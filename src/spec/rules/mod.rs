@@ -22,6 +22,7 @@ mod local;
 mod network;
 mod nodes;
 mod pods;
+mod policy;
 mod promises;
 mod replication;
 mod rollout;
@@ -65,6 +66,7 @@ const RULES: &[&[Rule]] = &[
     sizing::RULES,
     cost::RULES,
     state::RULES,
+    policy::RULES,
     secrets::RULES,
     local::RULES,
 ];

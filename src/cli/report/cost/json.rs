@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::{View, how};
+use super::{View, decimal, how};
 use crate::cost::{Component, Estimate, Line, Total};
 use crate::resource::Address;
 
@@ -249,12 +249,6 @@ fn summary(estimate: &Estimate) -> Value {
         "totalUnsupportedResources": unsupported,
         "totalUsageBasedResources": lines.iter().filter(|line| line.usage).count(),
         "totalNoPriceResources": estimate.free_resources,
-    })
-}
-
-fn decimal(amount: Option<Decimal>) -> Value {
-    amount.map_or(Value::Null, |amount| {
-        Value::String(amount.normalize().to_string())
     })
 }
 

@@ -7,7 +7,7 @@ use crate::cost::difference::signed;
 use crate::cost::{Line, Part, Total, plain};
 
 /// What GitHub takes of a comment, in characters, and less.
-const CHARACTERS_AT_MOST: usize = 65_000;
+pub(crate) const CHARACTERS_AT_MOST: usize = 65_000;
 
 /// Summary, changes, breaches, then every line. What is too long loses lines from the middle; the summary
 /// stays.
@@ -187,7 +187,7 @@ fn left_out(view: &View<'_>) -> String {
 }
 
 /// Text that can't end a cell or begin a tag.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('|', "\\|")

@@ -2,12 +2,14 @@
 
 mod chart;
 pub(crate) mod csv;
+pub(crate) mod delta;
 pub(crate) mod html;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod markdown;
 
 use rust_decimal::{Decimal, RoundingStrategy};
+use serde_json::Value;
 
 use crate::cost::budget::Breach;
 use crate::cost::curve::{Rate, Week};
@@ -172,6 +174,13 @@ fn how(line: &Line, book: &str) -> String {
         Some(Unknown::Quantity(field)) => format!("set `{field}`: only use can tell"),
         Some(Unknown::Kind) => "vvbill knows no price for it".to_owned(),
     }
+}
+
+/// As programs read it; null where it is unknown.
+fn decimal(amount: Option<Decimal>) -> Value {
+    amount.map_or(Value::Null, |amount| {
+        Value::String(amount.normalize().to_string())
+    })
 }
 
 /// A few words for a rate: `0.1`, `10` million events a minute.
