@@ -9,6 +9,8 @@ mod binary;
 mod interrupts;
 #[path = "cli/looks.rs"]
 mod looks;
+#[path = "cli/man.rs"]
+mod man;
 #[path = "cli/plan_files.rs"]
 mod plan_files;
 #[path = "cli/runs.rs"]
