@@ -11,7 +11,7 @@ case $code in
 4) echo "Nothing was done: another run held the lock for ten minutes. Start this job again when that is through." ;;
 7) echo "Nothing was done: since it was planned, the state or what exists has changed, so that this is not what
 was approved. Run the pipeline again: it plans anew, and that plan is approved anew." ;;
-*) echo "It ended on the way, with $code. What was done is in the state: run the pipeline again, and the rest is
-planned and approved." ;;
+*) echo "It failed; the error is above. What was done until then is in the state: run the pipeline again, and the
+rest is planned and approved." ;;
 esac >&2
 exit "$code"
