@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(vvbill::cli::run(std::env::args_os()))
+    ExitCode::from(vvbill::cli::run(std::env::args_os(), vvbill_revision::commit!()))
 }

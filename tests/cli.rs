@@ -11,6 +11,8 @@ mod gates;
 mod interrupts;
 #[path = "cli/looks.rs"]
 mod looks;
+#[path = "cli/man.rs"]
+mod man;
 #[path = "cli/plan_files.rs"]
 mod plan_files;
 #[path = "cli/runs.rs"]

@@ -193,12 +193,30 @@ fn every_command_of_the_readme_runs_in_ci() {
     assert!(count > 1, "README.md has no commands");
 }
 
+/// An example that nobody runs is wrong after the next change. Programs in Rust are run by what is built on them.
+#[test]
+fn every_example_runs_in_ci() {
+    let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
+    let lint = fs::read_to_string(root().join("xtask/src/lint.rs")).unwrap();
+    let examples = files_below(&root().join("examples"));
+    assert!(examples.iter().any(|path| path.ends_with("examples/ci/plan.sh")));
+    for path in examples {
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        // Pipelines run on other people's machines; they are linted, and the scripts that they call run here.
+        let pipeline = name.starts_with("examples/ci/") && name.ends_with(".yaml") && lint.contains(&name);
+        assert!(
+            name.ends_with(".rs") || pipeline || ci.contains(&name),
+            ".ci/run does not run {name}"
+        );
+    }
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn all_rust() -> Vec<(PathBuf, String)> {
-    ["src", "bundled-service", "xtask", "tests"]
+    ["src", "bundled-service", "revision", "xtask", "tests"]
         .iter()
         .flat_map(|folder| rust_files(&root().join(folder)))
         .collect()
@@ -228,6 +246,17 @@ fn rust_files(folder: &Path) -> Vec<(PathBuf, String)> {
         }
     }
     found
+}
+
+/// What a run leaves behind (`.vvbill`) is not the tree's.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let kept = entries.filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
+    kept.flat_map(|path| match path.is_dir() {
+        true => files_below(&path),
+        false => vec![path],
+    })
+    .collect()
 }
 
 fn first_word(text: &str) -> &str {

@@ -24,6 +24,7 @@ mod import;
 mod interrupt;
 mod loadtest;
 mod logs;
+mod man;
 mod output;
 mod plan;
 mod plan_file;
@@ -42,6 +43,7 @@ mod status;
 mod target;
 mod unlock;
 mod validate;
+mod version;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -56,15 +58,22 @@ use report::Report;
 pub use target::{FindTarget, Platform, Targets, Trace, Unsupported};
 
 /// Runs `vvbill` with these arguments (the program's own name first) and answers with its exit code.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    run_on(arguments, target::built_in)
+///
+/// `commit` is what the binary was compiled from, for `--version`.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, commit: &str) -> u8 {
+    dispatch(arguments, target::built_in, commit)
 }
 
 /// The same on other targets than those that vvbill has: tests bring a simulated one.
 pub fn run_on(arguments: impl IntoIterator<Item = OsString>, find: FindTarget) -> u8 {
+    dispatch(arguments, find, "unknown")
+}
+
+fn dispatch(arguments: impl IntoIterator<Item = OsString>, find: FindTarget, commit: &str) -> u8 {
     let words: Vec<OsString> = arguments.into_iter().collect();
     let report = Report::new(arguments::asks_for_no_color(&words));
     let parsed = command()
+        .long_version(version::long(commit))
         .try_get_matches_from(&words)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let exit = match parsed {
@@ -212,6 +221,7 @@ enum Command {
     Unlock(unlock::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Does what every command needs first, then runs it.
@@ -250,6 +260,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Unlock(arguments) => wait(unlock::run(arguments, targets, report)),
         Command::Doctor(arguments) => doctor::run(&arguments, targets, report),
         Command::Completions(arguments) => completions::run(&arguments, report),
+        Command::Man(arguments) => man::run(&arguments, report),
     }
 }
 

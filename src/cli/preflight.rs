@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::Error;
 use super::site::Site;
 use crate::apply::{Event, Observer, Severity};
-use crate::plan::{Action, Plan, Verb, resolve};
+use crate::plan::{Action, Plan, Verb, check_state, resolve};
 use crate::provider::{Concern, Gravity, Wanted};
 use crate::resource::Address;
 use crate::state::State;
@@ -21,6 +21,8 @@ pub(crate) async fn check(
     from_here: bool,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
+    // A saved plan that was done already would find taken whatever it made itself.
+    check_state(plan, state)?;
     let outputs = standing_outputs(plan, state);
     let lookup = |of: &Address, name: &str| outputs.get(of)?.get(name).cloned();
     let changes: Vec<(&Action, Cow<Value>)> = plan

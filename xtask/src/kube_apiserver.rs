@@ -3,10 +3,10 @@
 //! `tests/support/kubernetes/` is the program that is built; its `go.mod` says which version.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Result, command};
+use crate::{Result, command, go};
 
 /// Builds it where the cache has none of this version: four to seven minutes on two cores.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -22,7 +22,10 @@ pub(crate) fn build() -> Result<PathBuf> {
     fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let unfinished = folder.join("unfinished");
     let flags = format!("-s -w -X k8s.io/component-base/version.gitVersion=v{version}");
-    let mut go = Command::new(go(&text)?);
+    let wanted = text.lines().find_map(|line| line.strip_prefix("go "));
+    let reason =
+        "builds the kube-apiserver that the tests run against (`cargo xtask test --quick` does without)";
+    let mut go = Command::new(go::program(wanted.unwrap_or("1.26"), reason)?);
     go.current_dir(&source)
         .args(["build", "-trimpath", "-ldflags", &flags, "-o"])
         .arg(&unfinished)
@@ -30,18 +33,6 @@ pub(crate) fn build() -> Result<PathBuf> {
     command::run(&mut go)?;
     fs::rename(&unfinished, &program).map_err(|why| format!("{}: {why}", program.display()))?;
     Ok(program)
-}
-
-/// Go as its own installer puts it, or as PATH has it.
-fn go(modules: &str) -> Result<PathBuf> {
-    command::find("go", &[Path::new("/usr/local/go/bin").to_owned()]).ok_or_else(|| {
-        let wanted = modules.lines().find_map(|line| line.strip_prefix("go "));
-        format!(
-            "this machine lacks Go {}, which builds the kube-apiserver that the tests run against: install it \
-             from https://go.dev/dl/, or run `cargo xtask test --quick`",
-            wanted.unwrap_or("1.26")
-        )
-    })
 }
 
 fn version_in(modules: &str) -> Option<&str> {

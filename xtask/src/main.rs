@@ -10,6 +10,7 @@ mod bench;
 mod command;
 mod demo;
 mod fake_aws;
+mod go;
 mod helm;
 mod kube_apiserver;
 mod lint;
@@ -55,7 +56,7 @@ enum Task {
     FakeAws(fake_aws::Options),
     /// Builds the service as a static binary beside vvbill, as `vvbill service build` packs it
     ServiceBinary(service_binary::Options),
-    /// Checks formatting, clippy, rustdoc, dependencies (cargo-deny) and spelling (typos)
+    /// Checks formatting, clippy, rustdoc, dependencies (cargo-deny), spelling (typos), scripts and pipelines
     Lint,
 }
 

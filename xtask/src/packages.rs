@@ -86,8 +86,14 @@ pub(crate) const NEEDS: &[Need] = &[
     },
 ];
 
-/// For tests of the service's image: registries, and who reads images.
+/// For tests of what is shipped: manual pages, the service's image, registries.
 pub(crate) const IMAGE_NEEDS: &[Need] = &[
+    Need {
+        name: "groff",
+        reason: "reads the manual pages",
+        packages: &["groff-base"],
+        found: || on_path("groff"),
+    },
     Need {
         name: "skopeo",
         reason: "reads and copies the images that we build",

@@ -94,3 +94,22 @@ fn what_this_machine_lacks() {
     }
     assert!(fake.inventory().is_empty());
 }
+
+/// Protects the exit code by which a pipeline knows that it has to plan anew: names that the first apply took are
+/// no reason for another one.
+#[test]
+fn a_saved_plan_that_was_done_already() {
+    let fake = Fake::start(&json!({}));
+    let site = Site::new(&fake);
+    let file = plan("staging.yaml").display().to_string();
+    let secrets = ["--target", "aws/us-east-1/secret/buffer", "--out", "saved.plan"];
+    let planned = site.run(&[&["plan", &file, "--set", OWN_ZONE][..], &secrets].concat());
+    assert_eq!(planned.status.code(), Some(0), "{}", text(&planned.stderr));
+    let done = site.run(&["apply", "saved.plan"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    assert!(!fake.inventory().is_empty());
+    let again = site.run(&["apply", "saved.plan"]);
+    let said = text(&again.stderr);
+    assert_eq!(again.status.code(), Some(7), "{said}");
+    assert!(said.contains("plan again"), "{said}");
+}
