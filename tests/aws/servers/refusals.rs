@@ -102,8 +102,9 @@ fn a_saved_plan_that_was_done_already() {
     let fake = Fake::start(&json!({}));
     let site = Site::new(&fake);
     let file = plan("staging.yaml").display().to_string();
-    let secrets = ["--target", "aws/us-east-1/secret/buffer", "--out", "saved.plan"];
-    let planned = site.run(&[&["plan", &file, "--set", OWN_ZONE][..], &secrets].concat());
+    let one = ["--target", "aws/us-east-1/secret/buffer-auth"];
+    let settings = ["--set", OWN_ZONE, "--set", "cost.monthly_budget=null"];
+    let planned = site.run(&[&["plan", &file, "--out", "saved.plan"][..], &one, &settings].concat());
     assert_eq!(planned.status.code(), Some(0), "{}", text(&planned.stderr));
     let done = site.run(&["apply", "saved.plan"]);
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
