@@ -135,10 +135,9 @@ pub fn refreshed(
 
 /// With where it comes from, said once.
 fn kept(price: &Price, old: &Book) -> Price {
-    Price {
-        source: kept_source(&price.source, old),
-        ..price.clone()
-    }
+    let mut price = price.clone();
+    price.source = kept_source(&price.source, old);
+    price
 }
 
 fn kept_source(source: &str, old: &Book) -> String {
