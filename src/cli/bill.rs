@@ -1,8 +1,8 @@
 //! What a plan makes of the monthly invoice: the estimate of what stands, and of what will stand once it is done.
 //!
 //! Both are priced from resources: those of the state, with what was found to differ from it, and those that the
-//! plan leaves behind. What use decides is the same on both sides, as the plan file states it now. A replaced
-//! resource that still waits for its deletion is left out.
+//! plan leaves behind. What use decides, and the volumes that pods claim, are as the plan file states them now, on
+//! both sides. A replaced resource that still waits for its deletion is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

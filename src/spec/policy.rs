@@ -11,9 +11,11 @@ use serde_json::Value;
 /// The name by which a rule knows the plan.
 const PLAN: &str = "plan";
 /// Longer ones are no rules that somebody reads.
-const LONGEST_RULE: usize = 4_000;
-/// Operators and calls in one another; a rule is evaluated by recursion.
-const DEEPEST_RULE: usize = 64;
+const LONGEST_RULE: usize = 2_000;
+/// Brackets in one another, and operators and calls: rules are read and evaluated by recursion, which takes about
+/// 150 kB of the stack for a bracket where nothing is optimised.
+const DEEPEST_BRACKETS: usize = 8;
+const DEEPEST_RULE: usize = 40;
 /// Of a message by the evaluator, which may quote whole values.
 const LONGEST_REASON: usize = 300;
 /// Names of types, which are values in CEL.
@@ -90,7 +92,7 @@ fn holds(policy: &Policy, context: &Context<'_, '_>) -> Result<bool, Undecided> 
     match program.execute(context) {
         Ok(CelValue::Bool(answer)) => Ok(answer),
         Ok(other) => Err(Undecided {
-            why: format!("its answer is a {}, neither true nor false", other.type_of()),
+            why: format!("its answer is of the type `{}`, neither true nor false", other.type_of()),
             hint: None,
         }),
         Err(why) => Err(Undecided {
@@ -111,6 +113,11 @@ pub(super) fn compile(rule: &str) -> Result<Program, String> {
             "it has {length} characters, and {LONGEST_RULE} are the most"
         ));
     }
+    if brackets(rule) > DEEPEST_BRACKETS {
+        return Err(format!(
+            "more than {DEEPEST_BRACKETS} brackets are in one another"
+        ));
+    }
     let program = Program::compile(rule).map_err(|errors| {
         let told = errors.errors.iter().take(3).map(|error| {
             let (line, column) = error.pos;
@@ -128,6 +135,53 @@ pub(super) fn compile(rule: &str) -> Result<Program, String> {
         None => Ok(program),
         Some(name) => Err(format!("`{name}` is not known: a rule is about `{PLAN}`")),
     }
+}
+
+/// How deep brackets stand in one another, never too few: where it isn't sure what is text, each counts.
+fn brackets(rule: &str) -> usize {
+    let Some(code) = without_texts(rule) else {
+        return rule.matches(['(', '[', '{']).count();
+    };
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for c in code.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// A rule without its texts and comments; `None` where they are written in a way that isn't known here.
+fn without_texts(rule: &str) -> Option<String> {
+    let mut code = String::new();
+    let mut rest = rule.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '/' if rest.peek() == Some(&'/') => while rest.next_if(|c| *c != '\n').is_some() {},
+            '"' | '\'' => {
+                // A prefix makes backslashes plain, and two quotes may begin a text of several lines.
+                let is_prefixed = code.ends_with(char::is_alphanumeric);
+                let mut text = String::new();
+                loop {
+                    match rest.next()? {
+                        '\\' if is_prefixed => return None,
+                        '\\' => text.extend(rest.next()),
+                        '\n' | '\r' => return None,
+                        end if end == c => break,
+                        inner => text.push(inner),
+                    }
+                }
+                if text.is_empty() && rest.peek() == Some(&c) {
+                    return None;
+                }
+            }
+            c => code.push(c),
+        }
+    }
+    Some(code)
 }
 
 /// The names that an expression uses, and those that it gives itself: `r` of `all(r, …)`.
@@ -268,9 +322,44 @@ mod tests {
         check("true &&\n)", "2:1: ");
         check("plans.resource_changes.size() == 0", "`plans` is not known");
         check("[1].all(r, q > r)", "`q` is not known");
-        check(&"(".repeat(3_000), "");
         check(&format!("true{}", " ".repeat(LONGEST_RULE)), "characters");
-        check(&format!("1{} > 0", "+1".repeat(1_900)), "in one another");
+        check(
+            &format!("1{} > 0", "+1".repeat(990)),
+            "operators and calls are in one another",
+        );
         assert!(compile("[1, 2].exists(n, type(n) == int && n in plan.sizes)").is_ok());
+    }
+
+    /// Protects: a text made to exhaust the stack is refused before it is read; closing brackets that are text or
+    /// comment close nothing.
+    #[test]
+    fn a_rule_that_is_too_deep_is_refused() {
+        for rule in [
+            "(".repeat(3_000),
+            format!("{}1{}", "(".repeat(9), ")".repeat(9)),
+            "[[[[ ')]})]})' + [[[[[".repeat(40),
+            "((((( // )))))\n".repeat(40),
+            "((((( r'\\' + ')))))' + ".repeat(40),
+            "((((( \"\"\" \" ))))) \"\"\" + ".repeat(40),
+            "((((( ')))))\n".repeat(40),
+            "((((( \"\\\" ))))) \" +".repeat(40),
+        ] {
+            let why = compile(&rule).unwrap_err();
+            assert!(why.contains("brackets are in one another"), "{rule}: {why}");
+        }
+        // The deepest that is taken is evaluated, too.
+        let deepest = (0..DEEPEST_BRACKETS / 2).fold("true".to_owned(), |inner, number| {
+            format!("[{number}].all(n{number}, ({inner}))")
+        });
+        assert_eq!(brackets(&deepest), DEEPEST_BRACKETS);
+        assert_eq!(judged(&deepest, &json!({})), None);
+        let many = format!("{}true", "plan.sizes.all(n, n < 5) && ".repeat(20));
+        assert_eq!(judged(&many, &json!({ "sizes": [1, 2] })), None);
+        assert_eq!(
+            judged(&format!("1{} > 0", "+1".repeat(DEEPEST_RULE - 2)), &json!({})),
+            None
+        );
+        let calls = format!("{}1{} == 1", "int(".repeat(8), ")".repeat(8));
+        assert_eq!(judged(&calls, &json!({})), None);
     }
 }
