@@ -11,7 +11,8 @@ use super::units::{Bytes, Money};
 pub struct Cost {
     /// Price book in `prices/`, without `.yaml`. Default `aws-2026-11`.
     pub price_book: String,
-    /// Most that a month may cost; more ends `cost` and `plan` with exit code 3. Unset: no limit.
+    /// Most that a month may cost; more ends `cost`, and `plan` and `apply` of what makes it dearer, with exit code
+    /// 3. Unset: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_budget: Option<Money>,
     /// Hours in a month, 672 to 744. Default 730 (a twelfth of a year).

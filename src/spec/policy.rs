@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_rule_that_is_too_deep_is_refused() {
         for rule in [
-            "(".repeat(3_000),
+            "(".repeat(1_500),
             format!("{}1{}", "(".repeat(9), ")".repeat(9)),
             "[[[[ ')]})]})' + [[[[[".repeat(40),
             "((((( // )))))\n".repeat(40),

@@ -4,6 +4,7 @@ mod basics;
 mod binary;
 mod checkov;
 mod cluster;
+mod cost;
 mod data;
 mod drift;
 mod edge;
