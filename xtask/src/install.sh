@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Installs the Debian packages named by its arguments, as root, such that none of their servers runs: not now,
 # not after the next start of the machine, and without the cluster that Postgres's package makes by itself.
 # What it changes for that time (policy-rc.d, createcluster.conf) it puts back, whatever happens.
