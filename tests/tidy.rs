@@ -23,6 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("apply", &["resource", "provider", "state", "plan"]),
     ("load", &["endpoints"]),
     ("image", &[]),
+    (
+        "rollout",
+        &["spec", "resource", "endpoints", "provider", "state", "load"],
+    ),
 ];
 
 /// Modules without IO, clocks, threads or async.

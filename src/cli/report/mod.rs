@@ -13,6 +13,7 @@ pub(crate) mod plan;
 pub(crate) mod push;
 pub(crate) mod record;
 pub(crate) mod redact;
+pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod snippet;
 pub(crate) mod stream;
