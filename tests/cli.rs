@@ -9,6 +9,8 @@ mod binary;
 mod interrupts;
 #[path = "cli/looks.rs"]
 mod looks;
+#[path = "cli/phases.rs"]
+mod phases;
 #[path = "cli/plan_files.rs"]
 mod plan_files;
 #[path = "cli/runs.rs"]

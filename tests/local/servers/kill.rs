@@ -153,7 +153,7 @@ impl Project {
 }
 
 /// The first of 64 ports none of which is held.
-fn free_block() -> u16 {
+pub(super) fn free_block() -> u16 {
     loop {
         let base = rand::rng().random_range(10_000..19_000);
         if (base..base + 64).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
