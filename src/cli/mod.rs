@@ -105,7 +105,8 @@ Examples:
 
 Every flag can be given by the environment as VVBILL_ and its name: VVBILL_PARALLELISM=4.
 Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 3 over budget,
-4 lock held, 5 drift, 6 a rollout gate is closed, 7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
+4 lock held, 5 drift, 6 a rollout gate is closed, 7 the saved plan is stale, 64 wrong usage,
+130 interrupted.";
 
 /// What every command takes.
 #[derive(Debug, clap::Args)]
