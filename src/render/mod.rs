@@ -14,6 +14,9 @@ mod redis;
 mod sysctl;
 mod terraform;
 
+use std::panic::resume_unwind;
+use std::thread;
+
 pub use self::terraform::left_out as left_out_of_terraform;
 use crate::spec::{Diagnostic, FieldPath, Severity, Spec};
 use crate::state::State;
@@ -106,26 +109,39 @@ pub enum Error {
 
 /// The files of `formats`, sorted by path. A format whose sections the plan leaves out gives none.
 pub fn render(input: &Input<'_>, formats: &[Format]) -> Result<Vec<File>, Error> {
+    // They have nothing to do with one another, and who renders waits for it.
+    let made: Vec<Result<Vec<File>, Error>> = thread::scope(|scope| {
+        let begun: Vec<_> = formats
+            .iter()
+            .map(|format| scope.spawn(|| of_format(input, *format)))
+            .collect();
+        let done = begun.into_iter().map(|one| one.join());
+        done.map(|made| made.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
     let mut files = Vec::new();
-    for format in formats {
-        let made = match format {
-            Format::Eksctl => eksctl::files(input)?,
-            Format::Kubernetes => kubernetes::files(input)?,
-            Format::Terraform => terraform::files(input)?,
-            Format::Compose => compose::files(input)?,
-            Format::Redis => redis::files(input)?,
-            Format::Sysctl => sysctl::files(input)?,
-            Format::Gunicorn => gunicorn::files(input)?,
-            Format::Prometheus => prometheus::files(input)?,
-            Format::Grafana => grafana::files(input)?,
-        };
-        files.extend(made.into_iter().map(|file| File {
+    for (format, made) in formats.iter().zip(made) {
+        files.extend(made?.into_iter().map(|file| File {
             path: format!("{}/{}", format.folder(), file.path),
             ..file
         }));
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+fn of_format(input: &Input<'_>, format: Format) -> Result<Vec<File>, Error> {
+    match format {
+        Format::Eksctl => eksctl::files(input),
+        Format::Kubernetes => kubernetes::files(input),
+        Format::Terraform => terraform::files(input),
+        Format::Compose => compose::files(input),
+        Format::Redis => redis::files(input),
+        Format::Sysctl => sysctl::files(input),
+        Format::Gunicorn => gunicorn::files(input),
+        Format::Prometheus => prometheus::files(input),
+        Format::Grafana => grafana::files(input),
+    }
 }
 
 impl Input<'_> {

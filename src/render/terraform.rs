@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use self::module::Module;
 use super::{Error, File, Input};
 use crate::resource::Desired;
-use crate::spec::Target;
+use crate::spec::{Spec, Target};
 use crate::templates::{TemplateError, Templates, sources};
 use crate::topology;
 
@@ -82,13 +82,11 @@ pub(super) fn files(input: &Input<'_>) -> Result<Vec<File>, Error> {
     let (Target::Aws, Some(regions)) = (input.spec.target, &input.spec.regions) else {
         return Ok(Vec::new());
     };
-    let mut desired = match topology::desired(input.spec) {
+    let desired = match topology::desired(&without_objects(input.spec)) {
         // A vvbill without AWS has nothing to say of it.
         Err(topology::Error::TargetNotBuilt(_)) => return Ok(Vec::new()),
         desired => desired?,
     };
-    // What runs on the clusters has manifests of its own.
-    desired.retain(|resource| resource.address.provider() == "aws");
     let module = Module::new(&desired, &regions.primary, input.state);
     let mut texts: BTreeMap<&str, String> = frame::files(&module, &desired, input.state)?
         .into_iter()
@@ -113,6 +111,15 @@ pub(super) fn files(input: &Input<'_>) -> Result<Vec<File>, Error> {
         text: format::format(&format!("# {}\n\n{text}", input.header())),
     };
     Ok(written.map(file).collect())
+}
+
+/// What runs on the clusters has manifests of its own.
+fn without_objects(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    if let Some(eks) = &mut spec.eks {
+        eks.apply_objects = false;
+    }
+    spec
 }
 
 /// The block of a resource and what belongs to it; `None` for what Terraform does without.
