@@ -1,7 +1,9 @@
 //! `vvbill render`: the plan as files that other programs read.
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
 use super::Exit;
 use super::arguments::PlanFile;
@@ -81,8 +83,8 @@ pub(crate) fn run(arguments: &Arguments, report: &Report) -> Result<Exit, Error>
         [] => Format::ALL,
         only => only,
     };
-    let files = render::render(&input, formats)
-        .map_err(|why| Error::new("the plan can't be rendered").caused_by(&why))?;
+    let files =
+        all(&input, formats).map_err(|why| Error::new("the plan can't be rendered").caused_by(&why))?;
     if files.is_empty() {
         return Err(Error::new("nothing to render")
             .because("the plan has none of the sections that these formats are made of")
@@ -93,6 +95,25 @@ pub(crate) fn run(arguments: &Arguments, report: &Report) -> Result<Exit, Error>
         Some(folder) if arguments.check => check(folder, formats, &files, report),
         Some(folder) => write(folder, &files, report),
     }
+}
+
+/// The files of `formats`, sorted by path. Formats have nothing to do with one another, so each has a thread.
+fn all(input: &Input<'_>, formats: &[Format]) -> Result<Vec<File>, render::Error> {
+    let made: Vec<Result<Vec<File>, render::Error>> = thread::scope(|scope| {
+        let begun: Vec<_> = formats
+            .iter()
+            .map(|format| scope.spawn(|| render::render(input, &[*format])))
+            .collect();
+        let done = begun.into_iter().map(ScopedJoinHandle::join);
+        done.map(|made| made.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
+    let mut files = Vec::new();
+    for made in made {
+        files.extend(made?);
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
 }
 
 fn read_state(path: &Path) -> Result<State, Error> {

@@ -14,9 +14,6 @@ mod redis;
 mod sysctl;
 mod terraform;
 
-use std::panic::resume_unwind;
-use std::thread;
-
 pub use self::terraform::left_out as left_out_of_terraform;
 use crate::spec::{Diagnostic, FieldPath, Severity, Spec};
 use crate::state::State;
@@ -109,19 +106,9 @@ pub enum Error {
 
 /// The files of `formats`, sorted by path. A format whose sections the plan leaves out gives none.
 pub fn render(input: &Input<'_>, formats: &[Format]) -> Result<Vec<File>, Error> {
-    // They have nothing to do with one another, and who renders waits for it.
-    let made: Vec<Result<Vec<File>, Error>> = thread::scope(|scope| {
-        let begun: Vec<_> = formats
-            .iter()
-            .map(|format| scope.spawn(|| of_format(input, *format)))
-            .collect();
-        let done = begun.into_iter().map(|one| one.join());
-        done.map(|made| made.unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    });
     let mut files = Vec::new();
-    for (format, made) in formats.iter().zip(made) {
-        files.extend(made?.into_iter().map(|file| File {
+    for format in formats {
+        files.extend(of_format(input, *format)?.into_iter().map(|file| File {
             path: format!("{}/{}", format.folder(), file.path),
             ..file
         }));
