@@ -5,15 +5,16 @@ use std::process::Command;
 
 use serde_json::Value;
 
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-fn cost(arguments: &[&str]) -> Run {
+/// The program in a folder, on a fixed day.
+pub(crate) fn vvbill(folder: &Path, arguments: &[&str]) -> Run {
     let output = Command::new(env!("CARGO_BIN_EXE_vvbill"))
-        .arg("cost")
+        .current_dir(folder)
         .args(arguments)
         .env("SOURCE_DATE_EPOCH", "1795478400")
         .env("NO_COLOR", "1")
@@ -25,6 +26,11 @@ fn cost(arguments: &[&str]) -> Run {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+fn cost(arguments: &[&str]) -> Run {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    vvbill(folder, &[&["cost"], arguments].concat())
 }
 
 fn plan(name: &str) -> String {

@@ -1,15 +1,10 @@
 //! `vvbill savings` as a script sees it, and what it writes.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
+use super::command::{Run, vvbill};
 
 /// A folder with the repository's plans, to change them in.
 struct Plans(tempfile::TempDir);
@@ -26,19 +21,7 @@ impl Plans {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_vvbill"))
-            .current_dir(self.0.path())
-            .args(arguments)
-            .env("SOURCE_DATE_EPOCH", "1795478400")
-            .env("NO_COLOR", "1")
-            .env_remove("VVBILL_LOG")
-            .output()
-            .unwrap();
-        Run {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        vvbill(self.0.path(), arguments)
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
