@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, future};
+use tokio::sync::Mutex;
 use tokio_postgres::{Client, Config, NoTls, Row};
 use uuid::Uuid;
 
@@ -13,16 +15,39 @@ use super::secret;
 use super::settlement::Offsets;
 use crate::endpoints::{Endpoints, Shard};
 
-/// Connections to the primaries of every shard, in the shards' order.
+/// Connections to the primaries of every shard, in the shards' order. One that broke off is made anew: to
+/// whichever server is the primary by then.
 pub struct Shards {
-    clients: Vec<(u16, Client)>,
+    connections: Vec<Connection>,
+}
+
+struct Connection {
+    shard: Shard,
+    client: Mutex<Arc<Client>>,
+}
+
+impl Connection {
+    async fn open(shard: &Shard) -> Result<Self, LoadError> {
+        Ok(Self {
+            shard: shard.clone(),
+            client: Mutex::new(Arc::new(connect(shard).await?)),
+        })
+    }
+
+    async fn client(&self) -> Result<Arc<Client>, LoadError> {
+        let mut client = self.client.lock().await;
+        if client.is_closed() {
+            *client = Arc::new(connect(&self.shard).await?);
+        }
+        Ok(Arc::clone(&client))
+    }
 }
 
 impl std::fmt::Debug for Shards {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Shards")
-            .field("count", &self.clients.len())
+            .field("count", &self.connections.len())
             .finish()
     }
 }
@@ -47,8 +72,8 @@ impl Shards {
                 what: "Postgres shard",
             });
         }
-        let clients = future::try_join_all(endpoints.shards.iter().map(connect)).await?;
-        Ok(Self { clients })
+        let connections = future::try_join_all(endpoints.shards.iter().map(Connection::open)).await?;
+        Ok(Self { connections })
     }
 
     /// How many offsets of `topic` some shard has not committed yet, summed over shards and partitions.
@@ -57,11 +82,13 @@ impl Shards {
     /// When a shard can't be asked.
     pub async fn behind(&self, topic: &str, ends: &Offsets) -> Result<u64, LoadError> {
         let mut behind = 0;
-        for (number, client) in &self.clients {
-            let rows = client
+        for connection in &self.connections {
+            let rows = connection
+                .client()
+                .await?
                 .query(WATERMARKS, &[&topic])
                 .await
-                .map_err(|error| failed(*number, &error))?;
+                .map_err(|error| failed(connection.shard.number, &error))?;
             let committed: HashMap<i32, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
             for (partition, end) in ends {
                 behind += (end - committed.get(partition).unwrap_or(&0))
@@ -78,12 +105,12 @@ impl Shards {
     /// When a shard can't be read.
     pub async fn rows(&self, accounts: &std::ops::Range<u64>) -> Result<Vec<Rows>, LoadError> {
         let first = accounts.start;
-        let read = self.clients.iter().map(|(number, client)| async move {
+        let read = self.connections.iter().map(|connection| async move {
             let mut rows = Rows {
-                shard: *number,
+                shard: connection.shard.number,
                 ..Rows::default()
             };
-            each_row(*number, client, accounts, |account, event_id, quantity| {
+            each_row(connection, accounts, |account, event_id, quantity| {
                 let account = u32::try_from(account - first).expect("the query asks for a u32's range");
                 rows.accounts.entry(account).or_default().add(event_id, quantity);
             })
@@ -99,10 +126,10 @@ impl Shards {
     /// When a shard can't be read.
     pub async fn ids(&self, accounts: &HashSet<u64>) -> Result<HashMap<(u64, Uuid), u64>, LoadError> {
         let mut ids = HashMap::new();
-        for (number, client) in &self.clients {
+        for connection in &self.connections {
             for account in accounts {
                 let only = *account..account + 1;
-                each_row(*number, client, &only, |account, event_id, _| {
+                each_row(connection, &only, |account, event_id, _| {
                     *ids.entry((account, event_id)).or_default() += 1;
                 })
                 .await?;
@@ -117,11 +144,13 @@ impl Shards {
     /// When a shard can't be read.
     pub async fn usage(&self, account: u64) -> Result<(i128, i128), LoadError> {
         let (mut by_rows, mut by_rollups) = (0, 0);
-        for (number, client) in &self.clients {
-            let row = client
+        for connection in &self.connections {
+            let row = connection
+                .client()
+                .await?
                 .query_one(USAGE, &[&account.cast_signed()])
                 .await
-                .map_err(|error| failed(*number, &error))?;
+                .map_err(|error| failed(connection.shard.number, &error))?;
             by_rows += whole(&row, 0);
             by_rollups += whole(&row, 1);
         }
@@ -136,7 +165,7 @@ const ROWS: &str = "SELECT account_id, uuid_send(event_id), quantity FROM events
 const USAGE: &str = "SELECT (SELECT coalesce(sum(quantity), 0) FROM events WHERE account_id = $1)::text, \
      (SELECT coalesce(sum(quantity), 0) FROM usage_hourly WHERE account_id = $1)::text";
 
-async fn connect(shard: &Shard) -> Result<(u16, Client), LoadError> {
+async fn connect(shard: &Shard) -> Result<Client, LoadError> {
     let mut config = Config::new();
     config
         .dbname(&shard.database)
@@ -156,17 +185,19 @@ async fn connect(shard: &Shard) -> Result<(u16, Client), LoadError> {
         .map_err(|error| failed(shard.number, &error))?;
     // Ends by itself when the client is dropped; what goes wrong on it, the client's calls report.
     drop(tokio::spawn(connection));
-    Ok((shard.number, client))
+    Ok(client)
 }
 
 async fn each_row(
-    number: u16,
-    client: &Client,
+    connection: &Connection,
     accounts: &std::ops::Range<u64>,
     mut take: impl FnMut(u64, Uuid, i64),
 ) -> Result<(), LoadError> {
     let bounds = [accounts.start.cast_signed(), accounts.end.cast_signed()];
-    let rows = client
+    let number = connection.shard.number;
+    let rows = connection
+        .client()
+        .await?
         .query_raw(ROWS, bounds)
         .await
         .map_err(|error| failed(number, &error))?;

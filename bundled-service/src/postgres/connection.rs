@@ -11,9 +11,11 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Config, NoTls, Statement, config::LoadBalanceHosts};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that takes a connection and then says nothing is given up after this long.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(6);
 /// A server that is gone without a word is noticed after this long.
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,10 @@ impl ShardPool {
         config
             .keepalives_idle(USER_TIMEOUT)
             .tcp_user_timeout(USER_TIMEOUT);
+        // Of several hosts one takes writes; in random order, one that is silent holds up some tries, not all.
+        if config.get_hosts().len() > 1 {
+            config.load_balance_hosts(LoadBalanceHosts::Random);
+        }
         Ok(Arc::new(Self {
             shard,
             config,
@@ -94,7 +100,11 @@ impl ShardPool {
 
     async fn connect(&self) -> Result<Session, LedgerError> {
         let of_shard = LedgerError::of(self.shard);
-        let (client, connection) = self.config.connect(NoTls).await.map_err(&of_shard)?;
+        let connecting = tokio::time::timeout(GREETING_TIMEOUT, self.config.connect(NoTls));
+        let (client, connection) = match connecting.await {
+            Ok(connected) => connected.map_err(&of_shard)?,
+            Err(_) => return Err(LedgerError::Silent { shard: self.shard }),
+        };
         // Ends by itself when the client is dropped.
         tokio::spawn(async move {
             if let Err(error) = connection.await {

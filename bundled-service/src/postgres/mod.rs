@@ -34,6 +34,8 @@ pub enum LedgerError {
         shard: usize,
         source: tokio_postgres::Error,
     },
+    #[error("shard {shard}: no server that takes writes answered in time")]
+    Silent { shard: usize },
     #[error("{0}")]
     Secret(#[from] crate::config::SecretError),
     #[error(
@@ -118,6 +120,7 @@ impl LedgerError {
     pub fn passes(&self) -> bool {
         match self {
             Self::Postgres { source, .. } => remedy(source) == Remedy::Retry,
+            Self::Silent { .. } => true,
             _ => false,
         }
     }
