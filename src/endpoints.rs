@@ -43,6 +43,9 @@ pub struct Shard {
     pub number: u16,
     /// Hosts of primary and replicas, `host:port`.
     pub hosts: Vec<String>,
+    /// The REST APIs of Patroni, `host:port`, where it decides who of them leads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patroni: Vec<String>,
     /// The database.
     pub database: String,
     /// The role that the service connects as.

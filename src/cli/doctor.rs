@@ -19,21 +19,22 @@ use crate::provider::local::{self, Check, Machine};
 /// Check whether this machine has what a local platform needs
 ///
 /// Programs and their versions, Kafka's jars, memory, disk, the servers' user; with a plan also its ports
-/// and who holds them. Changes nothing, but with `--install` fetches Kafka's jars. Ends in 1 where
-/// something that is needed is missing.
+/// and who holds them. Changes nothing, but with `--install` fetches Kafka's jars, and Patroni where the plan
+/// has shards with replicas. Ends in 1 where something that is needed is missing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   vvbill doctor
   vvbill doctor plans/local.yaml        its ports and programs too
-  vvbill doctor --install               fetch Kafka's jars, checked against their digests")]
+  vvbill doctor --install               fetch Kafka's jars, checked against their digests
+  vvbill doctor plans/local-ha.yaml --install    Patroni too, for shards with replicas")]
 pub(crate) struct Arguments {
     /// A plan file (YAML), to check what it needs
     #[arg(value_name = "PLAN")]
     plan: Option<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
-    /// Fetch Kafka's jars where they are missing
+    /// Fetch Kafka's jars, and Patroni where the plan needs it
     #[arg(long, env = "VVBILL_INSTALL", hide_env_values = true)]
     install: bool,
     /// Print it as JSON
@@ -54,12 +55,18 @@ pub(crate) fn run(arguments: &Arguments, targets: Targets, report: &Report) -> R
         }
         None => Vec::new(),
     };
-    if arguments.install {
-        install(report)?;
-    }
     let folder = std::env::current_dir()
         .map_err(|why| Error::new("the working folder can't be found").caused_by(&why))?;
-    let checks = local::doctor(&Machine::new(&folder), &desired);
+    let machine = Machine::new(&folder);
+    if arguments.install {
+        install(report)?;
+        local::fetch_patroni(&machine, &desired).map_err(|why| {
+            Error::new("Patroni can't be fetched")
+                .because(why.message)
+                .hints(why.hint)
+        })?;
+    }
+    let checks = local::doctor(&machine, &desired);
     let failed = checks
         .iter()
         .filter(|check| check.needed && check.found.is_err())

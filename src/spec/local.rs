@@ -17,13 +17,15 @@ pub struct Local {
     /// Address that every process binds; loopback only. Default 127.0.0.1.
     pub bind: LoopbackAddress,
     /// First of 64 ports for the processes that `ports` doesn't name: eight each for brokers, controllers, Redis,
-    /// Sentinels, shards, APIs, workers and Prometheus. Default 19000.
+    /// Sentinels, shards, APIs, workers and Prometheus. Shards with replicas take 80 more: eight each for etcd and its
+    /// peers, 32 each for the shards' members and their Patroni. Default 19000.
     pub port_base: Port,
     /// Ports by process: `kafka-1`, `kafka-controller-1`, `kafka-jmx-1`, `redis-1`, `sentinel-1`, `shard-0`,
-    /// `ingest-api-1`, `ingest-worker-1`, `prometheus`.
+    /// `ingest-api-1`, `ingest-worker-1`, `prometheus`; of shards with replicas `shard-0-1`, `patroni-0-1`, `etcd-1`,
+    /// `etcd-peer-1`.
     #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub ports: BTreeMap<String, Port>,
-    /// Programs by name (`java`, `redis-server`, `redis-sentinel`, `postgres`, `initdb`, `prometheus`,
+    /// Programs by name (`java`, `redis-server`, `redis-sentinel`, `postgres`, `initdb`, `etcd`, `python3`, `prometheus`,
     /// `vvbill-ingest`), as paths. Unset ones are looked for in the usual places.
     #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub programs: BTreeMap<String, String>,

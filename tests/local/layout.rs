@@ -9,11 +9,15 @@ use vvbill::spec::{Overrides, Spec, load};
 use vvbill::topology::desired;
 
 pub(crate) fn spec(sets: &[&str]) -> Spec {
+    spec_of("plans/local.yaml", sets)
+}
+
+fn spec_of(plan: &str, sets: &[&str]) -> Spec {
     let overrides = Overrides {
         sets: sets.iter().map(ToString::to_string).collect(),
         ..Overrides::default()
     };
-    let loaded = load("plans/local.yaml", &overrides, &mut |name| {
+    let loaded = load(plan, &overrides, &mut |name| {
         std::fs::read(name).map_err(|why| why.to_string())
     });
     loaded
@@ -70,10 +74,60 @@ fn the_local_plan_has_all_its_parts() {
     }
 }
 
+/// A shard with replicas is one member for each, on an etcd of three, and one database over all of them.
+#[test]
+fn the_plan_with_replicas_has_members_in_place_of_single_servers() {
+    let layout = desired(&spec_of("plans/local-ha.yaml", &[])).unwrap();
+    for (kind, expected) in [
+        ("postgres_server", 0),
+        ("patroni_distribution", 1),
+        ("etcd_member", 3),
+        ("patroni_cluster", 2),
+        ("patroni_member", 6),
+        ("postgres_database", 2),
+        ("data_folder", 10 + 3 + 6),
+    ] {
+        assert_eq!(count(&layout, kind), expected, "{kind}");
+    }
+    let makers = layout
+        .iter()
+        .filter(|one| one.properties["makes_cluster"] == true);
+    let makers: Vec<&str> = makers.map(|one| one.address.name()).collect();
+    assert_eq!(
+        makers,
+        ["shard-0-1", "shard-1-1"],
+        "one member of each shard makes its cluster"
+    );
+    let database = layout
+        .iter()
+        .find(|one| one.address.kind() == "postgres_database")
+        .unwrap();
+    assert_eq!(database.properties["other_ports"].as_object().unwrap().len(), 2);
+    assert_no_cycle(&layout);
+    let mut ports = BTreeSet::new();
+    for one in &layout {
+        let properties = &one.properties;
+        let peer = properties["peer_ports"].get(one.address.name());
+        for port in [properties.get("port"), properties.get("rest_port"), peer] {
+            let Some(port) = port.and_then(Value::as_u64) else {
+                continue;
+            };
+            assert!(
+                ports.insert(port) && (18_000..18_144).contains(&port),
+                "{port} of {}",
+                one.address
+            );
+        }
+    }
+}
+
 /// Every address that is referred to or depended on is laid out, and nothing waits for itself.
 #[test]
 fn every_reference_leads_to_a_resource_and_there_is_no_cycle() {
-    let layout = layout(&[]);
+    assert_no_cycle(&layout(&[]));
+}
+
+fn assert_no_cycle(layout: &[Desired]) {
     let mut waiting: BTreeMap<_, BTreeSet<_>> = layout
         .iter()
         .map(|desired| (desired.address.clone(), desired.dependencies()))
@@ -191,6 +245,7 @@ fn a_changed_field_changes_its_resource() {
         ("local.folder=/var/tmp/x", "platform_folder"),
         ("local.run_as=postgres", "platform_folder"),
         ("local.programs.java=/opt/java", "kafka_broker"),
+        ("aurora.replicas_per_shard=1", "patroni_member"),
         ("success_metrics.recovery_time.kafka=10s", "kafka_broker"),
     ] {
         assert!(

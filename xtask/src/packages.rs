@@ -79,6 +79,13 @@ pub(crate) const NEEDS: &[Need] = &[
         },
     },
     Need {
+        name: "etcd",
+        reason: "keeps which member of a shard with replicas leads",
+        packages: &["etcd-server"],
+        found: || on_path("etcd"),
+    },
+    PYTHON_NEEDS[0],
+    Need {
         name: "prometheus and promtool",
         reason: "scrapes the platform, judges the rules that we render",
         packages: &["prometheus"],
@@ -117,7 +124,7 @@ pub(crate) const IMAGE_NEEDS: &[Need] = &[
 /// For linters and tests that come from PyPI.
 pub(crate) const PYTHON_NEEDS: &[Need] = &[Need {
     name: "Python 3 with venv",
-    reason: "typos, moto, checkov and hadolint come from PyPI",
+    reason: "Patroni, typos, moto, checkov and hadolint come from PyPI",
     packages: &["python3-venv"],
     found: || answers("python3", &["-c", "import venv, ensurepip"]),
 }];

@@ -96,14 +96,14 @@ pub(crate) fn fetch_kafka(vvbill: &Path) -> Result<()> {
 }
 
 fn check() -> Result<()> {
-    for need in NEEDS.iter().chain(IMAGE_NEEDS).chain(PYTHON_NEEDS) {
+    for need in NEEDS.iter().chain(IMAGE_NEEDS) {
         println!(
             "{} {}",
             if need.is_met() { "found  " } else { "missing" },
             need.name
         );
     }
-    let missing = [missing(NEEDS), missing(IMAGE_NEEDS), missing(PYTHON_NEEDS)].concat();
+    let missing = [missing(NEEDS), missing(IMAGE_NEEDS)].concat();
     if missing.is_empty() {
         return Ok(());
     }

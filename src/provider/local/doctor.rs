@@ -14,6 +14,7 @@ use super::Machine;
 use super::kafka_distribution::{VERSION, is_cached};
 use super::machine::{ingest_program, package, postgres_programs, program};
 use super::marker::marked;
+use super::patroni_distribution::{PatroniDistribution, VERSION as PATRONI, cached, ensure, python};
 use super::platform::Owner;
 use super::platform_folder::{PlatformFolder, elsewhere};
 use super::port::{Holder, ensure_free, holder};
@@ -74,7 +75,21 @@ pub fn doctor(machine: &Machine, desired: &[Desired]) -> Vec<Check> {
         wanted("redis_sentinel"),
         version("redis-sentinel"),
     );
-    check("postgres", wanted("postgres_server"), postgres());
+    // Only plans whose shards have replicas need these.
+    let members = desired.iter().any(|one| one.address.kind() == "patroni_member");
+    check("postgres", wanted("postgres_server") || members, postgres());
+    check("etcd", members, version("etcd"));
+    let python = patroni_python(desired);
+    check(
+        "Patroni",
+        members,
+        patroni(machine, python.as_ref().ok().cloned()),
+    );
+    check(
+        "python3 with venv",
+        members,
+        python.map(|path| path.display().to_string()).map_err(Into::into),
+    );
     check("prometheus", wanted("prometheus_server"), version("prometheus"));
     let ingest = ingest_program(own_ingest_program(desired).as_deref());
     check(
@@ -124,6 +139,36 @@ fn jars(machine: &Machine) -> Result<String, Problem> {
         false => Err(Problem::new(
             format!("not all jars of Kafka {VERSION} are in {}", folder.display()),
             "`vvbill doctor --install` downloads them; `apply` does too",
+        )),
+    }
+}
+
+/// Fetches Patroni where `desired` has it and it is missing; the folder that it is in.
+pub fn fetch_patroni(machine: &Machine, desired: &[Desired]) -> Result<Option<PathBuf>, ProviderError> {
+    match desired
+        .iter()
+        .any(|one| one.address.kind() == PatroniDistribution::KIND)
+    {
+        true => ensure(&machine.packages, &patroni_python(desired)?).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// The Python that Patroni would run on.
+fn patroni_python(desired: &[Desired]) -> Result<PathBuf, ProviderError> {
+    let mut distributions = desired
+        .iter()
+        .filter(|one| one.address.kind() == PatroniDistribution::KIND);
+    let own = distributions.find_map(|one| one.properties.get("python")?.as_str().map(PathBuf::from));
+    python(typed_folder(desired).owner()?, own.as_deref())
+}
+
+fn patroni(machine: &Machine, python: Option<PathBuf>) -> Result<String, Problem> {
+    match python.and_then(|python| cached(&machine.packages, &python)) {
+        Some(folder) => Ok(folder.display().to_string()),
+        None => Err(Problem::new(
+            format!("Patroni {PATRONI} is not in {}", machine.packages.display()),
+            "`vvbill doctor PLAN --install` fetches it from PyPI; `apply` does too",
         )),
     }
 }
@@ -183,6 +228,8 @@ fn memory(desired: &[Desired]) -> Result<String, Problem> {
             "kafka_broker" => number(one, "/heap_mib") + 150,
             "redis_server" => number(one, "/settings/maxmemory") >> 20,
             "postgres_server" => 200,
+            "patroni_member" => 270,
+            "etcd_member" => 60,
             "ingest_process" => 256,
             "prometheus_server" => 150,
             _ => 0,
@@ -277,6 +324,8 @@ fn ports(desired: &[Desired]) -> Vec<(String, IpAddr, u16)> {
         let own = [
             Some("/port".to_string()),
             Some("/jmx_port".to_string()),
+            Some("/rest_port".to_string()),
+            Some(format!("/peer_ports/{}", one.address.name())),
             controller,
         ];
         for number in own

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use ureq::tls::{RootCerts, TlsConfig};
 
 use super::Machine;
+use super::machine::cache;
 use super::platform::{Platform, failed};
 use super::record;
 use crate::provider::{ErrorClass, FoundBy, ProviderError, Readiness, Resource};
@@ -44,15 +45,7 @@ pub struct Outputs {
 
 /// The cache of this user: `$XDG_CACHE_HOME/vvbill/kafka` or `~/.cache/vvbill/kafka`.
 pub fn default_folder() -> PathBuf {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    variable("XDG_CACHE_HOME")
-        .or_else(|| variable("HOME").map(|home| home.join(".cache")))
-        .unwrap_or_else(|| "/var/tmp".into())
-        .join("vvbill/kafka")
+    cache("kafka")
 }
 
 /// Maven Central, or the mirror that `VVBILL_MAVEN_REPOSITORY` names.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
-use super::marker::{CONFIGURATION_MARKER, MARKER, Process, find, record};
+use super::marker::{CONFIGURATION_MARKER, MARKER, Process, find, marked, record};
 use super::platform::{Platform, failed};
 use crate::provider::ProviderError;
 
@@ -124,10 +124,23 @@ pub(super) async fn stop(home: &Path, how: Stop) -> Result<(), ProviderError> {
     while let Some(process) = find(home) {
         end(&process, how).await?;
     }
+    end_rest(home, how).await?;
     match fs::remove_file(record(home)) {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(failed("remove", &record(home), &why)),
         _ => Ok(()),
     }
+}
+
+/// Waits until what a dead process of `home` has started, and what is marked as lying below `home`, has
+/// ended by itself; what has not within a while is ended.
+pub(super) async fn end_rest(home: &Path, how: Stop) -> Result<(), ProviderError> {
+    const ALONE: Duration = Duration::from_secs(15);
+    for (_, process) in marked(home) {
+        if !gone_within(&process, ALONE).await {
+            end(&process, how).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends `process` and its group.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::kafka_distribution;
+use super::{kafka_distribution, patroni_distribution};
 use crate::provider::ProviderError;
 
 /// What the local verbs work with.
@@ -14,6 +14,8 @@ pub struct Machine {
     pub cache: PathBuf,
     /// Maven Central or a mirror of it.
     pub repository: String,
+    /// The cache of Patroni and the Python packages that it needs.
+    pub packages: PathBuf,
 }
 
 impl Machine {
@@ -23,8 +25,23 @@ impl Machine {
             project: project.to_path_buf(),
             cache: kafka_distribution::default_folder(),
             repository: kafka_distribution::repository(),
+            packages: patroni_distribution::default_folder(),
         }
     }
+}
+
+/// Where this user's downloads for `what` are kept: `$XDG_CACHE_HOME/vvbill/WHAT` or `~/.cache/vvbill/WHAT`.
+pub(super) fn cache(what: &str) -> PathBuf {
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    variable("XDG_CACHE_HOME")
+        .or_else(|| variable("HOME").map(|home| home.join(".cache")))
+        .unwrap_or_else(|| "/var/tmp".into())
+        .join("vvbill")
+        .join(what)
 }
 
 /// The path of an installed program.
@@ -60,6 +77,8 @@ pub(super) fn package(program: &str) -> &'static str {
         "redis-sentinel" => "apt-get install redis-sentinel",
         "postgres" => "apt-get install postgresql",
         "prometheus" => "apt-get install prometheus",
+        "etcd" => "apt-get install etcd-server",
+        "python3" => "apt-get install python3-venv",
         _ => "see the README",
     }
 }

@@ -7,6 +7,8 @@
 mod api_key;
 mod data_folder;
 mod doctor;
+mod etcd;
+mod etcd_member;
 mod http;
 mod ingest_migration;
 mod ingest_process;
@@ -17,6 +19,9 @@ mod kafka_topic;
 mod launch;
 mod machine;
 mod marker;
+mod patroni_cluster;
+mod patroni_distribution;
+mod patroni_member;
 mod platform;
 mod platform_folder;
 mod port;
@@ -32,7 +37,8 @@ mod template;
 
 pub use api_key::ApiKey;
 pub use data_folder::DataFolder;
-pub use doctor::{Check, Problem, doctor};
+pub use doctor::{Check, Problem, doctor, fetch_patroni};
+pub use etcd_member::EtcdMember;
 pub use ingest_migration::IngestMigration;
 pub use ingest_process::{Backends, IngestProcess};
 pub use kafka_broker::KafkaBroker;
@@ -41,6 +47,9 @@ pub use kafka_distribution::KafkaDistribution;
 pub use kafka_topic::KafkaTopic;
 pub use machine::Machine;
 pub use marker::Process;
+pub use patroni_cluster::PatroniCluster;
+pub use patroni_distribution::{PatroniDistribution, VERSION as PATRONI_VERSION};
+pub use patroni_member::PatroniMember;
 pub use platform_folder::PlatformFolder;
 pub use postgres_database::PostgresDatabase;
 pub use postgres_server::PostgresServer;
@@ -71,6 +80,10 @@ const KINDS: &[Kind<Machine>] = &[
     Kind::of::<Running<RedisServer>>(),
     Kind::of::<Running<RedisSentinel>>(),
     Kind::of::<Running<PostgresServer>>(),
+    Kind::of::<Running<EtcdMember>>(),
+    Kind::of::<PatroniDistribution>(),
+    Kind::of::<PatroniCluster>(),
+    Kind::of::<Running<PatroniMember>>(),
     Kind::of::<PostgresDatabase>(),
     Kind::of::<IngestMigration>(),
     Kind::of::<Running<IngestProcess>>(),

@@ -3,6 +3,7 @@
 //! Deleting it takes it out of vvbill's hands; its tables stay in the server's data folder, and
 //! creating it again finds them.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,9 @@ pub struct PostgresDatabase {
     pub host: IpAddr,
     /// The server's port.
     pub port: Ref<u16>,
+    /// The ports of the shard's other members, by their names, where Patroni decides who of all takes writes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_ports: BTreeMap<String, Ref<u16>>,
     /// The secret of the server's superuser.
     pub superuser_password_file: Ref<PathBuf>,
     /// The database's name on the server.
@@ -62,17 +66,39 @@ impl PostgresDatabase {
         }
     }
 
+    fn ports(&self) -> Result<Vec<u16>, ProviderError> {
+        [&self.port]
+            .into_iter()
+            .chain(self.other_ports.values())
+            .map(|port| known(port, "port").copied())
+            .collect()
+    }
+
+    /// How clients reach it, password included.
+    fn connection(&self, password: &str) -> Result<String, ProviderError> {
+        let ports = self.ports()?;
+        let servers: Vec<String> = ports
+            .iter()
+            .map(|port| SocketAddr::new(self.host, *port).to_string())
+            .collect();
+        // Whoever leads now: the others are replicas, which take no writes.
+        let target = match ports.len() {
+            1 => "",
+            _ => "?target_session_attrs=read-write",
+        };
+        Ok(format!(
+            "postgresql://{}:{password}@{}/{}{target}",
+            self.owner,
+            servers.join(","),
+            self.database
+        ))
+    }
+
     async fn superuser(&self) -> Result<tokio_postgres::Client, ProviderError> {
         let password = secret(&self.superuser_password_file)?;
-        connect(
-            self.host,
-            *known(&self.port, "port")?,
-            SUPERUSER,
-            &password,
-            "postgres",
-        )
-        .await
-        .map_err(|why| self.failed(&why))
+        connect(self.host, &self.ports()?, SUPERUSER, &password, "postgres")
+            .await
+            .map_err(|why| self.failed(&why))
     }
 
     fn failed(&self, why: &tokio_postgres::Error) -> ProviderError {
@@ -115,11 +141,7 @@ impl PostgresDatabase {
                 .await
                 .map_err(|why| self.failed(&why))?;
         }
-        let server = SocketAddr::new(self.host, *known(&self.port, "port")?);
-        let connection = format!(
-            "postgresql://{}:{password}@{server}/{}",
-            self.owner, self.database
-        );
+        let connection = self.connection(&password)?;
         platform.write(&home.join("connection"), connection.as_bytes(), 0o600)?;
         record::write(platform, home, self)
     }
@@ -134,10 +156,15 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Whether the server that the database of `home` is on runs.
-fn server_runs(home: &Path, name: &str) -> bool {
-    let platform = home.parent().and_then(Path::parent);
-    platform.is_some_and(|platform| !marked(&platform.join("postgres_server").join(name)).is_empty())
+/// Whether a server that the database of `home` is on runs.
+fn server_runs(home: &Path, database: &PostgresDatabase) -> bool {
+    let Some(platform) = home.parent().and_then(Path::parent) else {
+        return false;
+    };
+    let alone = platform.join("postgres_server").join(&database.name);
+    let members = platform.join("patroni_member");
+    let mut others = database.other_ports.keys().map(|name| members.join(name));
+    !marked(&alone).is_empty() || others.any(|home| !marked(&home).is_empty())
 }
 
 impl Resource for PostgresDatabase {
@@ -154,7 +181,7 @@ impl Resource for PostgresDatabase {
         let Some(found) = record::read::<Self>(home)?.filter(|_| home.join("connection").is_file()) else {
             return Ok(None);
         };
-        if server_runs(home, &found.name) {
+        if server_runs(home, &found) {
             match found.exists().await {
                 Ok(false) => return Ok(None),
                 Ok(true) => {}
@@ -185,15 +212,7 @@ impl Resource for PostgresDatabase {
     async fn readiness(&self, _machine: &Machine, _id: &str) -> Result<Readiness, ProviderError> {
         let password = secret(&self.password_file)?;
         Ok(
-            match connect(
-                self.host,
-                *known(&self.port, "port")?,
-                &self.owner,
-                &password,
-                &self.database,
-            )
-            .await
-            {
+            match connect(self.host, &self.ports()?, &self.owner, &password, &self.database).await {
                 Ok(_) => Readiness::Ready,
                 Err(why) => Readiness::Pending(full(&why)),
             },

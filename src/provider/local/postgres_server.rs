@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, NoTls};
 
 use super::Machine;
 use super::launch::{Launch, Stop};
 use super::machine::postgres_programs;
-use super::platform::{failed, known};
+use super::platform::{Platform, failed, known};
 use super::server::{Common, File, Server, Site, secret};
 use super::template::{lines, render};
 use crate::provider::{ProviderError, Readiness};
@@ -57,20 +58,8 @@ impl PostgresServer {
         Ok(known(&self.data, "data")?.join("cluster"))
     }
 
-    /// The programs that fit the data that is there; where there is none, those that are wanted.
     fn programs(&self) -> Result<PathBuf, ProviderError> {
-        if let Some(folder) = self
-            .common
-            .programs
-            .get("postgres")
-            .and_then(|program| program.parent())
-        {
-            return Ok(folder.to_path_buf());
-        }
-        match fs::read_to_string(self.cluster()?.join("PG_VERSION")) {
-            Ok(version) => postgres_programs(Some(version.trim())),
-            Err(_) => postgres_programs(Some(&self.version)).or_else(|_| postgres_programs(None)),
-        }
+        programs(&self.common, &self.cluster()?, &self.version)
     }
 }
 
@@ -121,27 +110,7 @@ impl Server for PostgresServer {
         if cluster.exists() {
             return Ok(());
         }
-        let fresh = cluster.with_extension("new");
-        if fresh.exists() {
-            fs::remove_dir_all(&fresh).map_err(|why| failed("remove", &fresh, &why))?;
-        }
-        let arguments = [
-            format!("--pgdata={}", fresh.display()),
-            format!("--username={SUPERUSER}"),
-            format!(
-                "--pwfile={}",
-                known(&self.password_file, "password_file")?.display()
-            ),
-            "--auth=scram-sha-256".into(),
-            "--encoding=UTF8".into(),
-            "--locale=C.UTF-8".into(),
-            "--data-checksums".into(),
-            "--no-instructions".into(),
-        ];
-        let initdb = self.programs()?.join("initdb");
-        site.platform
-            .run(&initdb, &arguments, &[], Duration::from_secs(90))
-            .await?;
+        let fresh = initdb(&site.platform, &self.programs()?, &cluster, &self.password_file).await?;
         fs::rename(&fresh, &cluster).map_err(|why| failed("move into place", &cluster, &why))
     }
 
@@ -162,7 +131,7 @@ impl Server for PostgresServer {
     async fn health(&self, _site: &Site) -> Result<Readiness, ProviderError> {
         let password = secret(&self.password_file)?;
         let answer = async {
-            let client = connect(self.common.host, self.port, SUPERUSER, &password, "postgres").await?;
+            let client = connect(self.common.host, &[self.port], SUPERUSER, &password, "postgres").await?;
             client.simple_query("select 1").await
         };
         Ok(match answer.await {
@@ -180,17 +149,65 @@ impl Server for PostgresServer {
     }
 }
 
-/// A connection to the server at `port`.
+/// The folder of the programs that fit the data in `cluster`; where there is none, those of `version`.
+pub(super) fn programs(common: &Common, cluster: &Path, version: &str) -> Result<PathBuf, ProviderError> {
+    let own = common
+        .programs
+        .get("postgres")
+        .and_then(|program| program.parent());
+    if let Some(folder) = own {
+        return Ok(folder.to_path_buf());
+    }
+    match fs::read_to_string(cluster.join("PG_VERSION")) {
+        Ok(version) => postgres_programs(Some(version.trim())),
+        Err(_) => postgres_programs(Some(version)).or_else(|_| postgres_programs(None)),
+    }
+}
+
+/// Makes a fresh cluster beside `cluster`, for the caller to move there; the folder it is in.
+pub(super) async fn initdb(
+    platform: &Platform,
+    programs: &Path,
+    cluster: &Path,
+    password_file: &Ref<PathBuf>,
+) -> Result<PathBuf, ProviderError> {
+    let fresh = cluster.with_extension("new");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).map_err(|why| failed("remove", &fresh, &why))?;
+    }
+    let arguments = [
+        format!("--pgdata={}", fresh.display()),
+        format!("--username={SUPERUSER}"),
+        format!("--pwfile={}", known(password_file, "password_file")?.display()),
+        "--auth=scram-sha-256".into(),
+        "--encoding=UTF8".into(),
+        "--locale=C.UTF-8".into(),
+        "--data-checksums".into(),
+        "--no-instructions".into(),
+    ];
+    let program = programs.join("initdb");
+    platform
+        .run(&program, &arguments, &[], Duration::from_secs(90))
+        .await?;
+    Ok(fresh)
+}
+
+/// A connection to the server at one of `ports`: to the one that takes writes, where there are several.
 pub(super) async fn connect(
     host: IpAddr,
-    port: u16,
+    ports: &[u16],
     user: &str,
     password: &str,
     database: &str,
 ) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::Config::new()
-        .host(host.to_string())
-        .port(port)
+    let mut config = tokio_postgres::Config::new();
+    for port in ports {
+        config.host(host.to_string()).port(*port);
+    }
+    if ports.len() > 1 {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    let (client, connection) = config
         .user(user)
         .password(password)
         .dbname(database)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use super::Machine;
-use super::launch::{Launch, Lock, Stop, last_lines, start, stop};
+use super::launch::{Launch, Lock, Stop, end_rest, last_lines, start, stop};
 use super::machine::program;
 use super::marker::{find, marked};
 use super::platform::{Platform, failed, known};
@@ -174,6 +174,8 @@ impl<S: Server> Running<S> {
                 return Ok(());
             }
             stop(&site.home, S::STOP).await?;
+        } else {
+            end_rest(&site.home, S::STOP).await?;
         }
         for port in self.0.ports() {
             ensure_free(self.0.common().host, port)?;
@@ -259,6 +261,7 @@ impl<S: Server> Resource for Running<S> {
         let site = self.site()?;
         let _lock = Lock::take(&site.platform, &lock_of(&site.home), LOCK_LIMIT).await?;
         if find(&site.home).is_none() {
+            end_rest(&site.home, S::STOP).await?;
             for port in self.0.ports() {
                 ensure_free(self.0.common().host, port)?;
             }

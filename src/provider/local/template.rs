@@ -8,6 +8,8 @@ use crate::templates::{Templates, sources};
 
 static TEMPLATES: Templates = Templates::new(sources![
     "local/log4j2.properties",
+    "local/member.py",
+    "local/patroni.yml",
     "local/pg_hba.conf",
     "local/postgresql.conf",
     "local/prometheus.yml",

@@ -1,14 +1,25 @@
 //! VV920–939: plans that run as processes on one machine, and sections that don't fit the target.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::{Applies, Breaches, Context, Rule, Severity, key};
-use crate::spec::{DatabaseEngine, KafkaMode, Spec, Target};
+use crate::spec::{DatabaseEngine, Duration, KafkaMode, Spec, Target};
 
 /// Ports that each kind of process has behind `local.port_base`.
 const PLACES: u32 = 8;
-/// Prometheus is the eighth kind.
+/// Prometheus is the eighth kind, etcd's two kinds follow.
 const PROMETHEUS: u32 = 7;
+const ETCD: u32 = 8;
+/// Where the places of the shards' members and of their Patroni begin, and how many there are of each.
+const MEMBERS: u32 = 80;
+const MEMBER_PLACES: u32 = 32;
+/// A shard's share of them.
+const MEMBERS_A_SHARD: u32 = 4;
+/// The least that Patroni takes.
+const LEADER_TTL: Duration = Duration::from_secs(20);
+/// Members of etcd.
+const ETCD_MEMBERS: u32 = 3;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -29,7 +40,8 @@ pub(super) const RULES: &[Rule] = &[
         about: "A port under a name that no process has changes nothing: the process meant gets another one.",
         source: "vvbill",
         remedy: "Use a name such as `kafka-1`, `kafka-controller-1`, `kafka-jmx-1`, `redis-2`, `sentinel-1`, `shard-0`, \
-                 `ingest-api-1`, `ingest-worker-1`, `prometheus`.",
+                 `ingest-api-1`, `ingest-worker-1`, `prometheus`; where shards have replicas `shard-0-1`, `patroni-0-1`, \
+                 `etcd-1`, `etcd-peer-1`.",
         check: process_is_unknown,
     },
     Rule {
@@ -38,7 +50,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "there is no port left for a process",
         applies: Applies::OnThisMachine,
         about: "What `local.ports` doesn't name gets one of the 64 ports from `local.port_base` on: eight for each kind \
-                of process, so that one more of a kind moves no other's port. A ninth of a kind has to be named.",
+                of process, so that one more of a kind moves no other's port. A ninth of a kind has to be named. Shards with \
+                replicas take 80 more, in which eight shards of four members have their places.",
         source: "vvbill",
         remedy: "Name its port in `local.ports`.",
         check: places_are_used_up,
@@ -94,6 +107,18 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "Leave it out, or set `target: aws`.",
         check: section_has_no_effect,
     },
+    Rule {
+        code: "VV928",
+        severity: Severity::Error,
+        title: "a shard's next primary isn't chosen that fast",
+        applies: Applies::OnThisMachine,
+        about: "When the node of a primary is gone, nobody else may lead before its lease has run out, and Patroni takes \
+                no lease under 20 seconds. Kafka and the buffer carry what comes in meanwhile: a recovery time is \
+                therefore stated per tier.",
+        source: "Patroni, \"Dynamic Configuration Settings\", ttl",
+        remedy: "State `recovery_time` for each tier; 20 s or more for the database.",
+        check: members_are_too_slow,
+    },
 ];
 
 /// A process of the plan, and the port that it listens on.
@@ -123,31 +148,56 @@ fn processes(spec: &Spec) -> Vec<Process> {
         .and_then(|it| it.sentinel.as_ref())
         .map_or(0, |it| it.count);
     let ingest = spec.ingest.as_ref();
+    let (shards, replicas) = spec
+        .aurora
+        .as_ref()
+        .map_or((0, 0), |it| (it.shards, it.replicas_per_shard));
     let kinds = [
         ("kafka", brokers, 1),
         ("kafka-controller", brokers, 1),
         ("redis", buffer.map_or(0, |it| it.replicas.saturating_add(1)), 1),
         ("sentinel", sentinels, 1),
-        ("shard", spec.aurora.as_ref().map_or(0, |it| it.shards), 0),
+        ("shard", if replicas == 0 { shards } else { 0 }, 0),
         ("ingest-api", ingest.map_or(0, |it| it.api_replicas), 1),
         ("ingest-worker", ingest.map_or(0, |it| it.worker_replicas), 1),
     ];
     let base = u32::from(spec.local.port_base.get());
     let mut processes = Vec::new();
-    let mut add = |name: String, kind: u32, index: u32| {
-        let place = kind * PLACES + index;
-        let given = Some(base + place).filter(|port| index < PLACES && *port <= u32::from(u16::MAX));
+    let mut add = |name: String, places: Range<u32>, index: u32| {
+        let place = places.start.saturating_add(index);
+        let given = Some(base.saturating_add(place));
+        let given = given.filter(|port| place < places.end && *port <= u32::from(u16::MAX));
         processes.push(Process {
             name,
             place: Some(place),
             given,
         });
     };
+    let places = |kind: u32| kind * PLACES..(kind + 1) * PLACES;
     for (kind, (name, count, first)) in (0..).zip(kinds) {
-        (0..count).for_each(|index| add(format!("{name}-{}", first + index), kind, index));
+        (0..count).for_each(|index| add(format!("{name}-{}", first + index), places(kind), index));
     }
     if spec.monitoring.is_some() {
-        add("prometheus".to_owned(), PROMETHEUS, 0);
+        add("prometheus".to_owned(), places(PROMETHEUS), 0);
+    }
+    if replicas > 0 {
+        for (kind, name) in [(ETCD, "etcd"), (ETCD + 1, "etcd-peer")] {
+            (0..ETCD_MEMBERS).for_each(|index| add(format!("{name}-{}", index + 1), places(kind), index));
+        }
+        for (shard, member) in (0..shards).flat_map(|shard| (0..=replicas).map(move |member| (shard, member)))
+        {
+            let index = match member < MEMBERS_A_SHARD {
+                true => shard * MEMBERS_A_SHARD + member,
+                false => MEMBER_PLACES,
+            };
+            let (first, second) = (MEMBERS, MEMBERS + MEMBER_PLACES);
+            add(format!("shard-{shard}-{}", member + 1), first..second, index);
+            add(
+                format!("patroni-{shard}-{}", member + 1),
+                second..second + MEMBER_PLACES,
+                index,
+            );
+        }
     }
     if let Some(first) = spec.kafka.as_ref().and_then(|it| it.jmx_port) {
         processes.extend((0..brokers).map(|index| Process {
@@ -278,6 +328,23 @@ fn service_lacks_a_part(spec: &Spec, _: &Context, found: &mut Breaches) {
             format!("ingest is described, {part} is not"),
             format!("describe {part}"),
         );
+    }
+}
+
+fn members_are_too_slow(spec: &Spec, _: &Context, found: &mut Breaches) {
+    if spec.aurora.as_ref().is_none_or(|it| it.replicas_per_shard == 0) {
+        return;
+    }
+    let promised = &spec.success_metrics.recovery_time;
+    let (time, path) = match (promised.database, promised.overall) {
+        (Some(time), _) => (time, "success_metrics.recovery_time.database"),
+        (None, Some(time)) => (time, "success_metrics.recovery_time.overall"),
+        (None, None) => return,
+    };
+    if time < LEADER_TTL {
+        let why = format!("{time} are promised for the database; the lease of its primary is {LEADER_TTL}");
+        let fix = "state it per tier: success_metrics.recovery_time: {overall: null, ingest: 5s, buffer: 5s, database: 30s}";
+        found.add(&[path], why, fix);
     }
 }
 

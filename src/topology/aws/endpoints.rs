@@ -27,6 +27,7 @@ pub(in crate::topology) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
         Some(Shard {
             number: u16::try_from(number).ok()?,
             hosts: vec![format!("{host}:{port}")],
+            patroni: Vec::new(),
             database: aurora.database_name.clone(),
             user: aurora.master_username.clone(),
             password: text("db_cluster", &name, "secret_arn").map(|arn| format!("secretsmanager:{arn}")),

@@ -3,6 +3,7 @@
 mod buffer;
 mod ingest;
 mod kafka;
+mod members;
 mod monitoring;
 mod shards;
 
@@ -50,6 +51,10 @@ mod kind {
     pub(super) const REDIS_SERVER: &str = "redis_server";
     pub(super) const REDIS_SENTINEL: &str = "redis_sentinel";
     pub(super) const POSTGRES_SERVER: &str = "postgres_server";
+    pub(super) const ETCD_MEMBER: &str = "etcd_member";
+    pub(super) const PATRONI_DISTRIBUTION: &str = "patroni_distribution";
+    pub(super) const PATRONI_CLUSTER: &str = "patroni_cluster";
+    pub(super) const PATRONI_MEMBER: &str = "patroni_member";
     pub(super) const POSTGRES_DATABASE: &str = "postgres_database";
     pub(super) const INGEST_MIGRATION: &str = "ingest_migration";
     pub(super) const INGEST_PROCESS: &str = "ingest_process";
@@ -182,10 +187,10 @@ impl<'a> Layout<'a> {
         if let Some(port) = self.spec.local.ports.get(name) {
             return Ok(port.get());
         }
-        let offset = group as u32 * Group::SIZE + index;
-        let port = u32::from(self.spec.local.port_base.get()) + offset;
+        let places = group.places();
+        let port = u32::from(self.spec.local.port_base.get()) + places.start + index;
         match u16::try_from(port) {
-            Ok(port) if index < Group::SIZE => Ok(port),
+            Ok(port) if places.start + index < places.end => Ok(port),
             _ => Err(Error::Unusable {
                 field: format!("local.ports.{name}"),
                 why: "`local.port_base` leaves no port for it".into(),
@@ -195,8 +200,8 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Which of the 64 ports from `port_base` up a process gets: eight for each group, so that one more
-/// broker moves no other port.
+/// Which of the ports from `port_base` up a process gets: eight for each group, so that one more broker
+/// moves no other port; behind them 32 each for the members of shards with replicas.
 #[derive(Clone, Copy, Debug)]
 enum Group {
     Kafka,
@@ -207,10 +212,27 @@ enum Group {
     Apis,
     Workers,
     Prometheus,
+    Etcd,
+    EtcdPeers,
+    Members,
+    Patroni,
 }
 
 impl Group {
     const SIZE: u32 = 8;
+    const MEMBERS: u32 = 32;
+
+    fn places(self) -> std::ops::Range<u32> {
+        let members = Self::Members as u32 * Self::SIZE;
+        match self {
+            Self::Members => members..members + Self::MEMBERS,
+            Self::Patroni => members + Self::MEMBERS..members + 2 * Self::MEMBERS,
+            other => {
+                let start = other as u32 * Self::SIZE;
+                start..start + Self::SIZE
+            }
+        }
+    }
 }
 
 /// `kafka-1`, `kafka-2` …
@@ -242,6 +264,7 @@ pub(super) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
     let sentinels = all(kind::REDIS_SENTINEL, names("sentinel", sentinels, 1), "endpoint");
     let brokers = spec.kafka.as_ref().map_or(0, |kafka| kafka.brokers);
     let shards = spec.aurora.as_ref().map_or(0, |aurora| aurora.shards);
+    let replicas = spec.aurora.as_ref().map_or(0, |aurora| aurora.replicas_per_shard);
     Endpoints {
         kafka: all(kind::KAFKA_BROKER, names("kafka", brokers, 1), "endpoint"),
         redis: sentinel.filter(|_| !sentinels.is_empty()).map(|sentinel| Redis {
@@ -252,9 +275,15 @@ pub(super) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
         shards: (0..shards)
             .filter_map(|number| {
                 let name = format!("shard-{number}");
+                let members = members::names_of(replicas, number);
+                let hosts = match members.is_empty() {
+                    true => all(kind::POSTGRES_SERVER, vec![name.clone()], "endpoint"),
+                    false => all(kind::PATRONI_MEMBER, members.clone(), "endpoint"),
+                };
                 Some(Shard {
                     number: u16::try_from(number).ok()?,
-                    hosts: vec![output(kind::POSTGRES_SERVER, &name, "endpoint")?],
+                    hosts: Some(hosts).filter(|hosts| !hosts.is_empty())?,
+                    patroni: all(kind::PATRONI_MEMBER, members, "rest"),
                     database: output(kind::POSTGRES_DATABASE, &name, "database")?,
                     user: output(kind::POSTGRES_DATABASE, &name, "owner")?,
                     password: output(kind::POSTGRES_DATABASE, &name, "password"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::members::{etcd_names, names_of};
 use super::{Error, Group, Layout, kind, names, outputs_of};
 use crate::provider::local::PrometheusServer;
 use crate::spec::Spec;
@@ -28,6 +29,23 @@ impl Layout<'_> {
                     outputs_of(kind::INGEST_PROCESS, &names(job, count, 1), "endpoint"),
                 );
             }
+        }
+        if let Some(aurora) = self
+            .spec
+            .aurora
+            .as_ref()
+            .filter(|aurora| aurora.replicas_per_shard > 0)
+        {
+            let members = (0..aurora.shards).flat_map(|number| names_of(aurora.replicas_per_shard, number));
+            let members: Vec<String> = members.collect();
+            targets.insert(
+                "patroni".into(),
+                outputs_of(kind::PATRONI_MEMBER, &members, "rest"),
+            );
+            targets.insert(
+                "etcd".into(),
+                outputs_of(kind::ETCD_MEMBER, &etcd_names(), "endpoint"),
+            );
         }
         let server = PrometheusServer {
             common: self.common(NAME, &[NAME]),

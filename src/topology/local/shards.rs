@@ -1,4 +1,4 @@
-//! The shards: one Postgres server each, with one database.
+//! The shards, each with one database: one Postgres server, or, with replicas, the members of `members.rs`.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,6 @@ impl Layout<'_> {
         let Some(aurora) = &self.spec.aurora else {
             return Ok(());
         };
-        if aurora.replicas_per_shard > 0 {
-            return Err(Error::Unusable {
-                field: "aurora.replicas_per_shard".into(),
-                why: "this version runs shards without replicas on this machine".into(),
-                fix: "set it to 0".into(),
-            });
-        }
         let settings = settings(aurora)?;
         let superuser = self.secret("postgres", &SecretReference::Managed, SECTION, "aurora")?;
         let owner = self.secret(
@@ -29,21 +22,27 @@ impl Layout<'_> {
             SECTION,
             "aurora.master_password",
         )?;
-        for (index, name) in (0..).zip(names("shard", aurora.shards, 0)) {
-            self.shard(aurora, &name, index, &settings, &superuser, &owner)?;
+        if aurora.replicas_per_shard > 0 {
+            self.etcd()?;
+        }
+        for (number, name) in (0..).zip(names("shard", aurora.shards, 0)) {
+            let servers = match aurora.replicas_per_shard {
+                0 => vec![self.server(aurora, &name, number, &settings, &superuser)?],
+                _ => self.members(aurora, number, &settings, &superuser)?,
+            };
+            self.database(aurora, &name, &servers, &superuser, &owner);
         }
         Ok(())
     }
 
-    fn shard(
+    fn server(
         &mut self,
         aurora: &Aurora,
         name: &str,
         index: u32,
         settings: &BTreeMap<String, String>,
         superuser: &Address,
-        owner: &Address,
-    ) -> Result<(), Error> {
+    ) -> Result<Address, Error> {
         let server = PostgresServer {
             common: self.common(name, &["postgres"]),
             port: self.port(name, Group::Shards, index)?,
@@ -52,12 +51,28 @@ impl Layout<'_> {
             password_file: Ref::output(superuser, "path"),
             settings: settings.clone(),
         };
-        let server = self.add(kind::POSTGRES_SERVER, name, &server, SECTION, "aurora.shards");
+        Ok(self.add(kind::POSTGRES_SERVER, name, &server, SECTION, "aurora.shards"))
+    }
+
+    /// The database of the shard that runs on `servers`.
+    fn database(
+        &mut self,
+        aurora: &Aurora,
+        name: &str,
+        servers: &[Address],
+        superuser: &Address,
+        owner: &Address,
+    ) {
+        let port = |server: &Address| Ref::output(server, "port");
         let database = PostgresDatabase {
             name: name.into(),
             folder: self.folder(),
             host: self.host(),
-            port: Ref::output(&server, "port"),
+            port: port(&servers[0]),
+            other_ports: servers[1..]
+                .iter()
+                .map(|server| (server.name().to_owned(), port(server)))
+                .collect(),
             superuser_password_file: Ref::output(superuser, "path"),
             database: aurora.database_name.clone(),
             owner: aurora.master_username.clone(),
@@ -70,7 +85,6 @@ impl Layout<'_> {
             SECTION,
             "aurora.database_name",
         );
-        Ok(())
     }
 }
 
