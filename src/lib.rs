@@ -10,6 +10,7 @@ pub mod cli;
 pub mod cost;
 pub mod endpoints;
 pub mod image;
+pub mod leaders;
 pub mod load;
 pub mod plan;
 pub mod provider;

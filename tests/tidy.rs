@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["resource", "provider", "state"]),
     ("apply", &["resource", "provider", "state", "plan"]),
     ("load", &["endpoints"]),
+    ("leaders", &["endpoints"]),
     ("image", &[]),
 ];
 

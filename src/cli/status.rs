@@ -16,7 +16,9 @@ use super::report::{Report, style};
 use super::site::Site;
 use super::target::{Targets, Trace};
 use crate::apply::{self, Health};
+use crate::leaders::{self, Leaders};
 use crate::provider::Readiness;
+use crate::spec::Target;
 use crate::state::{Record, State};
 
 /// How many resources are asked at once.
@@ -24,11 +26,13 @@ const AT_ONCE: usize = 16;
 
 /// Show what runs, and whether it is well
 ///
-/// Asks every resource that the state holds. Ends in 0 where all are well, in 1 where one isn't.
+/// Asks every resource that the state holds; on the local target also Kafka, Sentinel and Patroni who leads.
+/// Ends in 0 where all are well, in 1 where one isn't.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   vvbill status plans/local.yaml
+  vvbill status plans/local-ha.yaml --json | jq '.leaders.shards[].leader'
   vvbill status plans/local.yaml --watch                 again every two seconds, until Ctrl-C
   vvbill status plans/local.yaml --json | jq '.resources[] | select(.health != \"healthy\")'")]
 pub(crate) struct Arguments {
@@ -68,10 +72,15 @@ pub(crate) async fn run(arguments: Arguments, targets: Targets, report: &Report)
 async fn once(site: &Site, arguments: &Arguments, report: &Report) -> Result<Exit, Error> {
     let state = site.state().await?.unwrap_or_default();
     let health = apply::health(&state, &site.platform.providers, AT_ONCE).await;
+    let leaders = match site.spec.target {
+        Target::Local => leaders::look(&(site.platform.endpoints)(&site.spec, &state)).await,
+        // In a network of its own, which this machine is no part of.
+        Target::Aws => Leaders::default(),
+    };
     let lines = lines(site, &state, &health);
     let is_healthy = lines.iter().all(|line| line.health == "healthy");
     if arguments.json {
-        let document = to_json(site, &state, &lines, is_healthy);
+        let document = to_json(site, &state, &lines, &leaders, is_healthy);
         match arguments.watch {
             true => report.compact_json(&document)?,
             false => report.json(&document)?,
@@ -86,7 +95,7 @@ async fn once(site: &Site, arguments: &Arguments, report: &Report) -> Result<Exi
             // Clears the screen, as `watch` does.
             report.data("\x1b[H\x1b[2J")?;
         }
-        report.data(text(site, &state, &lines))?;
+        report.data(text(site, &state, &lines, &leaders))?;
     }
     Ok(if is_healthy { Exit::Done } else { Exit::Failed })
 }
@@ -126,7 +135,7 @@ fn status(record: &Record) -> String {
     }
 }
 
-fn text(site: &Site, state: &State, lines: &[Line<'_>]) -> String {
+fn text(site: &Site, state: &State, lines: &[Line<'_>], leaders: &Leaders) -> String {
     let mut table = Table::new(["ADDRESS", "STATE", "HEALTH", "PID", "PORT", "SINCE"]);
     for line in lines {
         let color = if line.health == "healthy" {
@@ -150,6 +159,10 @@ fn text(site: &Site, state: &State, lines: &[Line<'_>]) -> String {
     let well = lines.iter().filter(|line| line.health == "healthy").count();
     let mut out = table.render();
     out += &format!("\n{} of {} healthy\n", well, lines.len());
+    let leading = leaders.lines();
+    if !leading.is_empty() {
+        out += &format!("\n{}\n", leading.join("\n"));
+    }
     let endpoints = output::text(&output::of_state(site, state));
     if !endpoints.is_empty() {
         out += &format!("\n{endpoints}");
@@ -157,7 +170,7 @@ fn text(site: &Site, state: &State, lines: &[Line<'_>]) -> String {
     out
 }
 
-fn to_json(site: &Site, state: &State, lines: &[Line<'_>], is_healthy: bool) -> Value {
+fn to_json(site: &Site, state: &State, lines: &[Line<'_>], leaders: &Leaders, is_healthy: bool) -> Value {
     let resources: Vec<Value> = lines
         .iter()
         .map(|line| {
@@ -179,6 +192,7 @@ fn to_json(site: &Site, state: &State, lines: &[Line<'_>], is_healthy: bool) -> 
         "serial": state.serial,
         "healthy": is_healthy && !lines.is_empty(),
         "resources": resources,
+        "leaders": leaders,
         "endpoints": (site.platform.endpoints)(&site.spec, state),
     })
 }

@@ -46,7 +46,7 @@ impl Project {
         let stage = Stage::new();
         let local = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plans/local.yaml")).unwrap();
         fs::write(stage.root.join("local.yaml"), local).unwrap();
-        let small = format!("{SMALL}  port_base: {}\n", free_block());
+        let small = format!("{SMALL}  port_base: {}\n", free_block(64));
         fs::write(stage.root.join("small.yaml"), small).unwrap();
         Self { stage }
     }
@@ -152,11 +152,11 @@ impl Project {
     }
 }
 
-/// The first of 64 ports none of which is held.
-fn free_block() -> u16 {
+/// The first of `count` ports none of which is held.
+pub(crate) fn free_block(count: u16) -> u16 {
     loop {
         let base = rand::rng().random_range(10_000..19_000);
-        if (base..base + 64).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
+        if (base..base + count).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
             return base;
         }
     }
