@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::Deserialize;
@@ -145,6 +145,7 @@ impl Log {
         }
         self.consumer.assign(&assignment).map_err(failed)?;
         let (mut letters, mut origins) = (DeadLetters::new(), HashSet::new());
+        let mut heard_at = Instant::now();
         while !remaining.is_empty() {
             let Some(polled) = self.consumer.poll(KAFKA_TIMEOUT) else {
                 let reason = format!("no dead letter came for {} s", KAFKA_TIMEOUT.as_secs());
@@ -159,8 +160,15 @@ impl Log {
                     remaining.remove(&partition);
                     continue;
                 }
+                // Another broker may have them.
+                Err(KafkaError::MessageConsumption(RDKafkaErrorCode::BrokerTransportFailure))
+                    if heard_at.elapsed() < KAFKA_TIMEOUT =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(failed(error)),
             };
+            heard_at = Instant::now();
             let letter: DeadLetter =
                 serde_json::from_slice(message.payload().unwrap_or_default()).map_err(|error| {
                     LoadError::Kafka {
