@@ -11,7 +11,7 @@ use crate::{
 use futures::future::BoxFuture;
 use rdkafka::{
     ClientConfig, ClientContext,
-    error::{KafkaError, KafkaResult},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
 use std::{
@@ -19,8 +19,8 @@ use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{
-            AtomicUsize,
-            Ordering::{AcqRel, Acquire},
+            AtomicU32, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Release},
         },
     },
     time::Duration,
@@ -33,6 +33,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long after the delivery timeout librdkafka may still need to report it.
 const REPORT_GRACE: Duration = Duration::from_secs(2);
+/// A producer that was cut off, or had to give records up, at this many looks in a row is made anew: librdkafka
+/// may never find back to a partition that had no leader for a moment (its issue 5430).
+const LOOKS_CUT_OFF_AT_MOST: u32 = 3;
 /// Records handed over before other requests get their turn.
 const RECORDS_BETWEEN_YIELDS: usize = 1_024;
 
@@ -43,9 +46,12 @@ pub(super) struct KafkaLog {
     settings: ClientConfig,
     topic: String,
     timeout: Duration,
-    /// Made anew after a fatal error, which an idempotent producer can't recover from.
+    /// Made anew after a fatal error, which an idempotent producer can't recover from, and when it stays cut off.
     producer: RwLock<Producer>,
     acknowledged: Arc<Counter>,
+    /// Records that were given up since the last look.
+    given_up: Arc<AtomicUsize>,
+    looks_cut_off: AtomicU32,
     seen: Mutex<Result<(), String>>,
 }
 
@@ -53,13 +59,19 @@ impl KafkaLog {
     pub(super) fn new(kafka: &config::Kafka, api: &config::Api, metrics: &Metrics) -> KafkaResult<Self> {
         let settings = settings(kafka, api);
         let acknowledged = metrics.events_accepted_total.with(&[]);
-        let producer = settings.create_with_context(Acknowledgements(Arc::clone(&acknowledged)))?;
+        let given_up = Arc::new(AtomicUsize::new(0));
+        let producer = settings.create_with_context(Acknowledgements {
+            acknowledged: Arc::clone(&acknowledged),
+            given_up: Arc::clone(&given_up),
+        })?;
         Ok(Self {
             settings,
             topic: kafka.topic.clone(),
             timeout: Duration::from_millis(api.produce_timeout_ms),
             producer: RwLock::new(producer),
             acknowledged,
+            given_up,
+            looks_cut_off: AtomicU32::new(0),
             seen: Mutex::new(Err("not asked yet".to_owned())),
         })
     }
@@ -68,7 +80,12 @@ impl KafkaLog {
     pub(super) async fn watch(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let log = Arc::clone(&self);
-            let seen = tokio::task::spawn_blocking(move || log.look()).await;
+            let seen = tokio::task::spawn_blocking(move || {
+                let seen = log.look();
+                log.judge(&seen);
+                seen
+            })
+            .await;
             let seen = seen.unwrap_or_else(|error| Err(error.to_string()));
             let before = std::mem::replace(&mut *lock(&self.seen), seen.clone());
             match (&before, &seen) {
@@ -82,6 +99,40 @@ impl KafkaLog {
                 .is_none()
             {
                 return;
+            }
+        }
+    }
+
+    /// Takes note of a look, and makes the producer anew when it was cut off for too long.
+    fn judge(&self, seen: &Result<(), String>) {
+        let given_up = self.given_up.swap(0, AcqRel);
+        if seen.is_ok() && given_up == 0 {
+            self.looks_cut_off.store(0, Release);
+            return;
+        }
+        if self.looks_cut_off.fetch_add(1, AcqRel) + 1 < LOOKS_CUT_OFF_AT_MOST {
+            return;
+        }
+        self.looks_cut_off.store(0, Release);
+        let reason = seen.as_ref().err().map_or("", String::as_str);
+        let mut current = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+        let old = self.renew(&mut current, given_up, reason);
+        drop(current);
+        // The end of a producer takes its time.
+        drop(old);
+    }
+
+    /// Puts a new producer in the place of `current`, and answers with the old one.
+    fn renew(&self, current: &mut Producer, given_up: usize, reason: &str) -> Option<Producer> {
+        tracing::warn!(given_up, reason, "the producer is made anew");
+        match self.settings.create_with_context(Acknowledgements {
+            acknowledged: Arc::clone(&self.acknowledged),
+            given_up: Arc::clone(&self.given_up),
+        }) {
+            Ok(fresh) => Some(std::mem::replace(current, fresh)),
+            Err(error) => {
+                tracing::error!(%error, "no new producer");
+                None
             }
         }
     }
@@ -134,15 +185,11 @@ impl KafkaLog {
         if current.client().fatal_error().is_none() {
             return current.clone();
         }
-        tracing::warn!(?code, reason, "the producer is made anew");
-        match self
-            .settings
-            .create_with_context(Acknowledgements(Arc::clone(&self.acknowledged)))
-        {
-            Ok(fresh) => *current = fresh,
-            Err(error) => tracing::error!(%error, "no new producer"),
-        }
-        current.clone()
+        let old = self.renew(&mut current, 0, &format!("{code}: {reason}"));
+        let fresh = current.clone();
+        drop(current);
+        drop(old);
+        fresh
     }
 
     async fn append(&self, records: Records, reservation: Reservation) -> Appended {
@@ -278,7 +325,10 @@ impl Delivery {
 }
 
 /// Called on the producer's own thread, once for each record.
-struct Acknowledgements(Arc<Counter>);
+struct Acknowledgements {
+    acknowledged: Arc<Counter>,
+    given_up: Arc<AtomicUsize>,
+}
 
 impl ClientContext for Acknowledgements {}
 
@@ -288,10 +338,59 @@ impl ProducerContext for Acknowledgements {
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Arc<Delivery>) {
         match result {
             Ok(_) => {
-                self.0.add(1);
+                self.acknowledged.add(1);
                 delivery.acknowledge();
             }
-            Err((error, _)) => delivery.give_up(1, error),
+            Err((error, _)) => {
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut) {
+                    self.given_up.fetch_add(1, AcqRel);
+                }
+                delivery.give_up(1, error);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    /// Neither a broker that is away for a moment nor a record that is given up once costs the producer; three
+    /// looks in a row do.
+    #[test]
+    fn a_producer_that_stays_cut_off_is_made_anew() {
+        let cli = config::Cli::parse_from([
+            "vvbill-ingest",
+            "run",
+            "--role",
+            "api",
+            "--kafka-brokers",
+            "127.0.0.1:1",
+            "--shard",
+            "none",
+            "--redis",
+            "127.0.0.1:1",
+            "--without-api-keys",
+        ]);
+        let config::Command::Run(run) = cli.command else {
+            panic!("not run");
+        };
+        let log = KafkaLog::new(&run.kafka, &run.api, &Metrics::default()).unwrap();
+        let producer = || log.producer().client().native_ptr();
+        let (first, away) = (log.producer(), || Err("away".to_owned()));
+        for seen in [away(), away(), Ok(()), away(), away()] {
+            log.judge(&seen);
+        }
+        assert_eq!(producer(), first.client().native_ptr());
+        log.judge(&away());
+        let second = log.producer();
+        assert_ne!(producer(), first.client().native_ptr());
+        for _ in 0..3 {
+            log.given_up.fetch_add(1, AcqRel);
+            log.judge(&Ok(()));
+        }
+        assert_ne!(producer(), second.client().native_ptr());
     }
 }
