@@ -16,6 +16,7 @@ pub mod plan;
 pub mod provider;
 pub mod render;
 pub mod resource;
+pub mod rollout;
 pub mod spec;
 pub mod state;
 pub mod templates;

@@ -24,6 +24,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("load", &["endpoints"]),
     ("leaders", &["endpoints"]),
     ("image", &[]),
+    (
+        "rollout",
+        &["spec", "resource", "endpoints", "provider", "state", "load"],
+    ),
 ];
 
 /// Modules without IO, clocks, threads or async.

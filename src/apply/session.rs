@@ -164,7 +164,7 @@ impl Session {
     }
 
     /// What writes must name.
-    pub(super) fn fence(&self) -> Fence {
+    pub fn fence(&self) -> Fence {
         self.lock.as_ref().and_then(Lock::fence)
     }
 

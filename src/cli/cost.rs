@@ -161,6 +161,13 @@ pub(crate) fn run(mut arguments: Arguments, targets: &Targets, report: &Report) 
     Ok(Exit::OverBudget)
 }
 
+/// What the platform costs by the end of each week of its rollout, at the plan's own prices.
+pub(crate) fn by_week(spec: &Spec) -> Result<Vec<curve::Week>, Error> {
+    let side = Side::new(spec.clone(), None, None)?;
+    let estimate = side.input().estimate();
+    Ok(curve::rollout(&side.spec, &estimate))
+}
+
 /// Findings never stop it: the specification as written can be priced.
 fn read(arguments: &Arguments, report: &Report) -> Result<Spec, Error> {
     let Checked {

@@ -78,7 +78,7 @@ impl Approval {
 }
 
 /// Who listens to the run.
-enum Teller {
+pub(crate) enum Teller {
     Person(Narrator),
     Program(Stream),
 }
@@ -124,9 +124,9 @@ async fn locked(
         .await?;
     let done = decide_and_do(site, order, &mut session, &mut interrupts, teller, report).await;
     let closed = session.close().await;
-    let exit = done?;
+    let done = done?;
     closed?;
-    Ok(exit)
+    Ok(done)
 }
 
 async fn decide_and_do(
@@ -137,6 +137,33 @@ async fn decide_and_do(
     teller: &Teller,
     report: &Report,
 ) -> Result<Exit, Error> {
+    let done = change(site, order, session, interrupts, teller, report).await?;
+    if done.mode != Mode::Destroy {
+        let outputs = output::of_state(site, session.state());
+        match teller {
+            Teller::Program(stream) => stream.outputs(&outputs),
+            Teller::Person(_) => report.data(output::text(&outputs))?,
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What was done.
+pub(crate) struct Done {
+    pub mode: Mode,
+    /// How many resources were changed.
+    pub changes: usize,
+}
+
+/// Plans, asks and does it, under a lock that is held.
+pub(crate) async fn change(
+    site: &Site,
+    order: Order,
+    session: &mut Session,
+    interrupts: &mut Interrupts,
+    teller: &Teller,
+    report: &Report,
+) -> Result<Done, Error> {
     let Order {
         plan,
         options,
@@ -205,14 +232,10 @@ async fn decide_and_do(
             return Err(Error::reported(Exit::Failed));
         }
     }
-    if mode != Mode::Destroy {
-        let outputs = output::of_state(site, session.state());
-        match teller {
-            Teller::Program(stream) => stream.outputs(&outputs),
-            Teller::Person(_) => report.data(output::text(&outputs))?,
-        }
-    }
-    Ok(Exit::Done)
+    Ok(Done {
+        mode,
+        changes: plan.changes().count(),
+    })
 }
 
 /// Tells what the plan costs, and stops what is over a budget or against a policy.

@@ -15,6 +15,8 @@ pub enum Exit {
     LockHeld = 4,
     /// Something changed outside vvbill.
     Drift = 5,
+    /// A week of the rollout may not begin: one before it has not passed, or waits for an approval.
+    GateClosed = 6,
     /// The saved plan no longer fits the state or what it observed.
     Stale = 7,
     /// Wrong usage.

@@ -26,6 +26,7 @@ mod loadtest;
 mod logs;
 mod man;
 mod output;
+mod phase;
 mod plan;
 mod plan_file;
 mod preflight;
@@ -117,7 +118,8 @@ Examples:
 
 Every flag can be given by the environment as VVBILL_ and its name: VVBILL_PARALLELISM=4.
 Exit codes: 0 done, 1 error, 2 changes are present (--detailed-exitcode), 3 over budget or against
-a policy, 4 lock held, 5 drift, 7 the saved plan is stale, 64 wrong usage, 130 interrupted.";
+a policy, 4 lock held, 5 drift, 6 a rollout gate is closed, 7 the saved plan is stale, 64 wrong usage,
+130 interrupted.";
 
 /// What every command takes.
 #[derive(Debug, clap::Args)]
@@ -213,6 +215,7 @@ enum Command {
     Output(output::Arguments),
     Cost(cost::Arguments),
     Savings(savings::Arguments),
+    Phase(phase::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
     Service(service::Arguments),
@@ -252,6 +255,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Output(arguments) => wait(output::run(arguments, targets, report)),
         Command::Cost(arguments) => cost::run(arguments, &targets, report),
         Command::Savings(arguments) => savings::run(&arguments, report),
+        Command::Phase(arguments) => wait(phase::run(arguments, targets, report)),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
         Command::Service(arguments) => service::run(&arguments, targets, report),

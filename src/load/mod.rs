@@ -14,7 +14,7 @@ mod kafka;
 pub mod ledger;
 pub mod outcome;
 mod pace;
-mod secret;
+pub mod secret;
 pub mod send;
 pub mod settlement;
 pub mod shards;

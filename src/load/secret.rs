@@ -6,7 +6,7 @@ use super::LoadError;
 ///
 /// # Errors
 /// When the reference is of another form or what it names can't be read.
-pub(super) fn read(reference: &str) -> Result<String, LoadError> {
+pub fn read(reference: &str) -> Result<String, LoadError> {
     let failed = |reason: String| LoadError::Secret {
         reference: reference.to_owned(),
         reason,

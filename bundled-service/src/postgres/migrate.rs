@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../migrations/0001_ledger.sql"))];
 
+/// The version that a shard has once every migration is applied.
+pub fn newest_schema() -> i32 {
+    MIGRATIONS.last().map_or(0, |&(version, _)| version)
+}
+
 /// Applies what is missing, one transaction each; two at once wait for each other.
 ///
 /// Answers with the versions that were applied.
@@ -49,7 +54,7 @@ pub async fn migrate(pool: &Arc<ShardPool>) -> Result<Vec<i32>, LedgerError> {
 /// Refuses a shard whose schema is not the one this program was written for.
 pub async fn require_current_schema(pool: &Arc<ShardPool>) -> Result<(), LedgerError> {
     let shard = pool.shard();
-    let needed = MIGRATIONS.last().map_or(0, |&(version, _)| version);
+    let needed = newest_schema();
     let lease = pool.lease().await?;
     let exists = "select to_regclass('schema_migrations') is not null";
     let exists = lease

@@ -17,7 +17,7 @@ mod watermark;
 pub use connection::{Lease, ShardPool};
 pub use flush::{FlushError, Flushed, Owner, flush};
 pub use generation::{Life, raise_generation, read_life};
-pub use migrate::{migrate, require_current_schema};
+pub use migrate::{migrate, newest_schema, require_current_schema};
 pub use rollup::Total;
 pub use slot_map::{load_slot_map, publish_first_slot_map};
 pub use usage::{Committed, read_usage};

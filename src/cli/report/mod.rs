@@ -16,6 +16,7 @@ pub(crate) mod prices;
 pub(crate) mod push;
 pub(crate) mod record;
 pub(crate) mod redact;
+pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod savings;
 pub(crate) mod snippet;

@@ -61,8 +61,9 @@ pub use server::Common;
 
 use std::path::{Path, PathBuf};
 
-use self::server::Running;
-use super::{Kind, Typed};
+use self::server::{Running, Server};
+use super::{Kind, ProviderError, Typed};
+use crate::resource::Address;
 
 /// The first part of the addresses of what this provider makes.
 pub const NAME: &str = "local";
@@ -102,6 +103,23 @@ pub fn provider(machine: Machine) -> Typed<Machine> {
 /// The process of the resource `id`, if it has one and it runs.
 pub fn process(id: &str) -> Option<Process> {
     marker::find(Path::new(id))
+}
+
+/// Ends the process of a server in its own good order and leaves all else as it is: an update starts it again.
+///
+/// # Errors
+/// When the kind has no process, or it doesn't end.
+pub async fn halt(address: &Address, id: &str) -> Result<(), ProviderError> {
+    let how = match address.kind() {
+        KafkaBroker::KIND => KafkaBroker::STOP,
+        RedisServer::KIND => RedisServer::STOP,
+        RedisSentinel::KIND => RedisSentinel::STOP,
+        PostgresServer::KIND => PostgresServer::STOP,
+        IngestProcess::KIND => IngestProcess::STOP,
+        PrometheusServer::KIND => PrometheusServer::STOP,
+        kind => return Err(ProviderError::refused(format!("a {kind} has no process to stop"))),
+    };
+    launch::stop(Path::new(id), how).await
 }
 
 /// The logs of the resource `id`, the present one last; none for what has no process.

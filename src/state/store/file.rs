@@ -111,6 +111,7 @@ impl Folder {
             Object::PreviousState => "state.json.previous".into(),
             Object::PreviousJournal => "journal.previous".into(),
             Object::Backup(name) => format!("state.json.{name}.backup"),
+            Object::Rollout => "rollout.ndjson".into(),
         })
     }
 

@@ -25,6 +25,8 @@ pub enum Object {
     PreviousJournal,
     /// A state kept before surgery, by its name.
     Backup(String),
+    /// What the rollout has shown so far.
+    Rollout,
 }
 
 /// Bytes, and the version under which a conditional write may replace them.

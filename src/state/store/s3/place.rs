@@ -47,6 +47,7 @@ impl Place {
             Object::PreviousState => format!("{key}.previous"),
             Object::PreviousJournal => format!("{key}.journal.previous"),
             Object::Backup(name) => format!("{key}.{name}.backup"),
+            Object::Rollout => format!("{key}.rollout"),
         }
     }
 
