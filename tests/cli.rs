@@ -13,6 +13,8 @@ mod interrupts;
 mod looks;
 #[path = "cli/man.rs"]
 mod man;
+#[path = "cli/phases.rs"]
+mod phases;
 #[path = "cli/plan_files.rs"]
 mod plan_files;
 #[path = "cli/runs.rs"]

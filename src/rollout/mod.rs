@@ -22,6 +22,7 @@ pub mod week;
 mod week_1;
 mod week_2;
 mod week_3;
+mod week_5;
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub use week::{Week, weeks};
 
 /// Every step that there is, in order.
 pub fn steps() -> Vec<Arc<dyn Step>> {
-    [week_1::steps(), week_2::steps(), week_3::steps()].concat()
+    [week_1::steps(), week_2::steps(), week_3::steps(), week_5::steps()].concat()
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn rounded(value: f64) -> Value {
 /// A value as a person reads it.
 pub fn words(value: &Value) -> String {
     match value {
-        Value::Null => "unknown".into(),
+        Value::Null => "none".into(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }

@@ -64,7 +64,7 @@ impl Api {
         let url = format!("{}/v1/events", self.base);
         let api = self.clone();
         let (status, text) = blocking(move || {
-            let mut request = agent().post(&url).content_type("application/x-ndjson");
+            let mut request = agent(TIMEOUT).post(&url).content_type("application/x-ndjson");
             if let Some(key) = &api.key {
                 request = request.header("authorization", format!("Bearer {key}"));
             }
@@ -89,7 +89,7 @@ impl Api {
         );
         let api = self.clone();
         let (status, text) = blocking(move || {
-            let mut request = agent().get(&url);
+            let mut request = agent(TIMEOUT).get(&url);
             if let Some(key) = &api.key {
                 request = request.header("authorization", format!("Bearer {key}"));
             }
@@ -112,13 +112,18 @@ impl Api {
     }
 }
 
-fn agent() -> ureq::Agent {
+/// Fetches a page: its status and its text.
+pub(super) async fn get(url: String, limit: Duration) -> Result<(u16, String), Trouble> {
+    blocking(move || answer(&url, agent(limit).get(&url).call())).await
+}
+
+fn agent(limit: Duration) -> ureq::Agent {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
         .build();
     ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(TIMEOUT))
+        .timeout_global(Some(limit))
         .tls_config(tls)
         .build()
         .new_agent()

@@ -31,17 +31,10 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// The shard of each of these accounts.
-    pub(super) fn shards_of(
-        &self,
-        accounts: Range<u64>,
-        shards: usize,
-    ) -> Result<BTreeMap<u64, u16>, Trouble> {
-        let map = SlotMap::new(self.version, &self.slots, shards)
-            .map_err(|why| Trouble::new("the slot map in Postgres", why))?;
-        Ok(accounts
-            .filter_map(|account| Some((account, map.shard_of(AccountId::new(account).ok()?).0)))
-            .collect())
+    /// The map, checked against the number of shards.
+    pub(super) fn map(&self, shards: usize) -> Result<SlotMap, Trouble> {
+        SlotMap::new(self.version, &self.slots, shards)
+            .map_err(|why| Trouble::new("the slot map in Postgres", why))
     }
 
     /// How many slots each shard has, by its number.
@@ -183,6 +176,11 @@ impl Ledger {
             .map(|row| row.get::<_, i64>(0).cast_unsigned())
             .collect())
     }
+}
+
+/// The number of the shard that an account lives on.
+pub(super) fn home(map: &SlotMap, account: u64) -> Option<u16> {
+    Some(map.shard_of(AccountId::new(account).ok()?).0)
 }
 
 fn words(why: &tokio_postgres::Error) -> String {

@@ -223,15 +223,16 @@ fn events_topic(scene: &Scene) -> Result<String, Trouble> {
     }
 }
 
-fn acknowledged(sending: &Sending, wanted: u64) -> Result<Measure, Trouble> {
-    match (&sending.refusal, sending.acknowledged) {
-        (Some(why), 0) => Err(Trouble::new("Kafka took no event", why)),
-        (_, found) => Ok(Measure::equal(
-            "events acknowledged by all replicas",
-            found,
-            wanted,
-        )),
-    }
+/// How many were taken, and where not all were, the first refusal in Kafka's words.
+fn acknowledged(sending: &Sending, wanted: u64) -> Vec<Measure> {
+    let taken = Measure::equal(
+        "events acknowledged by all replicas",
+        sending.acknowledged,
+        wanted,
+    );
+    let refusal = sending.refusal.iter();
+    let refusal = refusal.map(|why| Measure::equal("Kafka's first refusal", why.as_str(), Value::Null));
+    std::iter::once(taken).chain(refusal).collect()
 }
 
 async fn read_back(scene: &Scene, sent: &Sent) -> Result<Vec<Measure>, Trouble> {
@@ -282,7 +283,7 @@ impl Step for ProduceConsume {
                 .send(&topic, &workload, Duration::ZERO, scene.patience)
                 .await?;
             Ok(Trial {
-                measures: vec![acknowledged(&sending, scene.events)?],
+                measures: acknowledged(&sending, scene.events),
                 memory: json!(sending.sent),
             })
         }
@@ -351,7 +352,7 @@ impl Step for BrokerOutage {
                 tokio::join!(cluster.send(&topic, &workload, OUTAGE, scene.patience), outage);
             stopped?;
             let sending = sending?;
-            let mut measures = vec![acknowledged(&sending, scene.events)?];
+            let mut measures = acknowledged(&sending, scene.events);
             let promised = &scene.spec.success_metrics.recovery_time;
             if let Some(most) = promised.kafka.or(promised.overall) {
                 let pause = sending.longest_pause.as_secs_f64();

@@ -340,8 +340,11 @@ pub(super) async fn victim(scene: &Scene, batch: &Batch) -> Result<(u16, String,
     let map = Ledger::connect(first).await?.slot_map().await?;
     let map = map.ok_or_else(|| Trouble(format!("shard {} has no slot map", first.number)))?;
     let mut by_shard: BTreeMap<u16, Vec<u64>> = BTreeMap::new();
-    for (account, shard) in map.shards_of(batch.accounts(), shards.len())? {
-        by_shard.entry(shard).or_default().push(account);
+    let map = map.map(shards.len())?;
+    for account in batch.accounts() {
+        if let Some(shard) = sql::home(&map, account) {
+            by_shard.entry(shard).or_default().push(account);
+        }
     }
     let most = by_shard.into_iter().max_by_key(|(_, accounts)| accounts.len());
     let (number, accounts) = most.ok_or_else(|| Trouble("no shard has an account".into()))?;

@@ -216,20 +216,19 @@ impl Step for Routing {
                 .map_err(|why| Trouble::new("what was sent is not known", why))?;
             let shards = sql::all(&scene.endpoints).await?;
             let (map, _) = maps(&shards).await?;
-            let own = map.shards_of(batch.accounts(), shards.len())?;
+            let map = map.map(shards.len())?;
             let (mut at_home, mut strays) = (BTreeMap::new(), Vec::new());
             for shard in &shards {
-                let here = |account: &u64| own.get(account) == Some(&shard.number());
+                let here = |account: &u64| sql::home(&map, *account) == Some(shard.number());
                 let rows = shard.rows(&batch.accounts()).await?;
                 let whole = rows.iter().filter(|(account, rows)| here(account) && **rows == 2);
                 at_home.insert(shard.number(), whole.count());
                 // Not of this batch alone: a row of anybody's that lies elsewhere is billed to nobody.
-                for account in shard.accounts().await? {
-                    let homes = map.shards_of(account..account + 1, shards.len())?;
-                    if homes.get(&account) != Some(&shard.number()) {
-                        strays.push(format!("account {account} on shard {}", shard.number()));
-                    }
-                }
+                let accounts = shard.accounts().await?.into_iter();
+                let elsewhere = accounts.filter(|account| !here(account));
+                strays.extend(
+                    elsewhere.map(|account| format!("account {account} on shard {}", shard.number())),
+                );
             }
             let mean = f64::from(ACCOUNTS) / shards.len() as f64;
             let fullest = at_home.values().max().copied().unwrap_or(0) as f64;

@@ -8,4 +8,5 @@ mod postgres;
 mod processes;
 mod prometheus;
 mod redis;
+mod rollout;
 mod stage;

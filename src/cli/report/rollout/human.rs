@@ -54,8 +54,8 @@ pub(crate) fn status(view: &View<'_>) -> String {
         table.row([
             (format!("{}: {}", week.id, week.title), Some(style::STRONG)),
             (standing.to_owned(), Some(color)),
-            (String::new(), None),
-            (String::new(), None),
+            ("-".to_owned(), None),
+            ("-".to_owned(), None),
         ]);
         for placed in &week.steps {
             let of_step: Vec<&Attempt> = attempts
@@ -94,6 +94,9 @@ pub(super) fn result(last: Option<&Attempt>, plan: &str) -> (String, Style) {
     let mut text = evidence.verdict.name().to_owned();
     if last.basis.plan != plan {
         text += ", for another plan";
+    }
+    if evidence.how == How::Checked {
+        text += ", only checked";
     }
     if last.forced {
         text += ", forced";

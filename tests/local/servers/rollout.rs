@@ -1,0 +1,469 @@
+//! The rollout on a real platform: from nothing to every week passed, a second run that only checks, and for each
+//! step a fault that it must see.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use serde_json::{Value, json};
+use tokio_postgres::NoTls;
+use vvbill::endpoints::Endpoints;
+use vvbill::load::Workload;
+use vvbill::provider::Providers;
+use vvbill::provider::local::{Machine, provider};
+use vvbill::rollout::model::{Evidence, How};
+use vvbill::rollout::{Processes, Scene, Step, Switch, steps};
+use vvbill::spec::{Overrides, Spec};
+use vvbill::state::State;
+
+use super::kill::free_block;
+use super::stage::Stage;
+
+const PLAN: &str = "
+extends: local.yaml
+metadata: { name: weeks }
+kafka:
+  partitions: 4
+  heap: { initial: 64MiB, max: 256MiB }
+  topics: { billing-events: { partitions: 4 } }
+buffer: { replicas: 1 }
+ingest: { api_replicas: 1, worker_replicas: 1 }
+monitoring: { scrape_interval: 1s }
+success_metrics: null
+local:
+  ports: null
+";
+
+/// A platform that every week has brought up.
+struct Platform {
+    stage: Stage,
+    spec: Spec,
+    endpoints: Endpoints,
+    switch: Arc<dyn Switch>,
+}
+
+fn vvbill(root: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_vvbill"))
+        .current_dir(root)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+const RUN: [&str; 7] = [
+    "phase",
+    "run",
+    "weeks.yaml",
+    "--all",
+    "--auto-approve",
+    "--events",
+    "300",
+];
+
+/// From nothing to every week passed; then again, which only checks.
+fn roll_out() -> Platform {
+    let stage = Stage::new();
+    let local = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plans/local.yaml")).unwrap();
+    fs::write(stage.root.join("local.yaml"), local).unwrap();
+    let plan = format!("{PLAN}  port_base: {}\n", free_block());
+    fs::write(stage.root.join("weeks.yaml"), plan).unwrap();
+    for wanted in [How::Ran, How::Checked] {
+        let (code, _, said) = vvbill(&stage.root, &RUN);
+        assert_eq!(code, Some(0), "{said}");
+        let (code, status, said) = vvbill(
+            &stage.root,
+            &["phase", "status", "weeks.yaml", "--format", "json"],
+        );
+        assert_eq!(code, Some(0), "{status}\n{said}");
+        let status: Value = serde_json::from_str(&status).unwrap();
+        let weeks = status["weeks"].as_array().unwrap();
+        let steps: Vec<&Value> = weeks
+            .iter()
+            .flat_map(|week| week["steps"].as_array().unwrap())
+            .collect();
+        assert_eq!(steps.len(), self::steps().len(), "every step is due: {status:#}");
+        for step in steps {
+            let last = &step["last"];
+            assert_eq!(last["verdict"], "passed", "{step:#}");
+            let acts = !last["memory"].is_null();
+            if acts || wanted == How::Checked {
+                assert_eq!(last["how"], json!(wanted), "{step:#}");
+            }
+        }
+    }
+    let (_, status, _) = vvbill(&stage.root, &["status", "weeks.yaml", "--json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let state = State::from_json(&fs::read(stage.root.join(".vvbill/weeks/state.json")).unwrap()).unwrap();
+    let providers = Providers::new(vec![Arc::new(provider(Machine::new(&stage.root)))]);
+    let root = stage.root.clone();
+    let loaded = vvbill::spec::load("weeks.yaml", &Overrides::default(), &mut |name| {
+        fs::read(root.join(name)).map_err(|why| why.to_string())
+    });
+    Platform {
+        spec: loaded
+            .unwrap_or_else(|problems| panic!("{}", problems.render()))
+            .spec,
+        endpoints: serde_json::from_value(status["endpoints"].clone()).unwrap(),
+        switch: Arc::new(Processes::new(&state, providers)),
+        stage,
+    }
+}
+
+impl Platform {
+    fn scene(&self) -> Scene {
+        Scene {
+            spec: Arc::new(self.spec.clone()),
+            endpoints: self.endpoints.clone(),
+            switch: self.switch.clone(),
+            events: 100,
+            patience: Duration::from_secs(3),
+        }
+    }
+
+    async fn sql(&self, shard: usize, statement: &str) {
+        let shard = &self.endpoints.shards[shard];
+        let (host, port) = shard.hosts[0].rsplit_once(':').unwrap();
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host(host)
+            .port(port.parse().unwrap())
+            .dbname(&shard.database)
+            .user(&shard.user);
+        config.password(secret(shard.password.as_deref().unwrap()));
+        let (client, connection) = config.connect(NoTls).await.unwrap();
+        drop(tokio::spawn(connection));
+        client.batch_execute(statement).await.unwrap();
+    }
+
+    /// Sets a setting on every Redis server of the group.
+    async fn redis(&self, setting: &str, value: &str) {
+        let redis = self.endpoints.redis.as_ref().unwrap();
+        let sentinel = redis::Client::open(format!("redis://{}/", redis.sentinels[0])).unwrap();
+        let mut sentinel = sentinel.get_multiplexed_async_connection().await.unwrap();
+        let (host, port): (String, u16) = redis::cmd("SENTINEL")
+            .arg("get-master-addr-by-name")
+            .arg(&redis.master_name)
+            .query_async(&mut sentinel)
+            .await
+            .unwrap();
+        let password = secret(redis.password.as_deref().unwrap());
+        let master = redis::Client::open(format!("redis://:{password}@{host}:{port}/")).unwrap();
+        let mut master = master.get_multiplexed_async_connection().await.unwrap();
+        let command = redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).to_owned();
+        let _: String = command.query_async(&mut master).await.unwrap();
+    }
+
+    fn kafka(&self) -> AdminClient<DefaultClientContext> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.endpoints.kafka.join(","));
+        config.create().unwrap()
+    }
+
+    /// The topic's settings as the plan has them, but for these.
+    async fn topic(&self, changed: &[(&str, &str)]) {
+        let mut settings = BTreeMap::from([
+            ("cleanup.policy", "delete"),
+            ("min.insync.replicas", "2"),
+            ("retention.ms", "86400000"),
+            ("message.timestamp.type", "LogAppendTime"),
+        ]);
+        settings.extend(changed.iter().copied());
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic("billing-events"));
+        for (name, value) in settings {
+            change = change.set(name, value);
+        }
+        let answers = self
+            .kafka()
+            .alter_configs([&change], &AdminOptions::new())
+            .await
+            .unwrap();
+        answers.into_iter().for_each(|answer| drop(answer.unwrap()));
+        // Word of it reaches every broker.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    /// A topic of one copy, which this plan wants to have three.
+    async fn thin_topic(&mut self) {
+        let topic = NewTopic::new("thin", 4, TopicReplication::Fixed(1));
+        let answers = self
+            .kafka()
+            .create_topics([&topic], &AdminOptions::new())
+            .await
+            .unwrap();
+        answers.into_iter().for_each(|answer| drop(answer.unwrap()));
+        let topics = &mut self.spec.kafka.as_mut().unwrap().topics;
+        topics.insert("thin".into(), Default::default());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    async fn no_thin_topic(&mut self) {
+        self.kafka()
+            .delete_topics(&["thin"], &AdminOptions::new())
+            .await
+            .unwrap();
+        self.spec.kafka.as_mut().unwrap().topics.remove("thin");
+    }
+
+    /// `host:port` of the process that the state calls so.
+    fn endpoint(&self, kind: &str, name: &str) -> String {
+        let state = fs::read(self.stage.root.join(".vvbill/weeks/state.json")).unwrap();
+        let state = State::from_json(&state).unwrap();
+        let mut records = state.resources.values();
+        let record = records
+            .find(|record| record.address.kind() == kind && record.address.name() == name)
+            .unwrap();
+        record.outputs["endpoint"].as_str().unwrap().to_owned()
+    }
+
+    async fn stop(&self, kind: &str, name: &str) {
+        self.switch.stop(&self.endpoint(kind, name)).await.unwrap();
+    }
+
+    async fn take_a_row_away(&self, memory: &Value) {
+        let workload: Workload = serde_json::from_value(memory.clone()).unwrap();
+        let accounts = workload.account_ids();
+        let (first, last) = (accounts.start, accounts.end);
+        let statement = format!(
+            "DELETE FROM events WHERE (account_id, event_id) IN (SELECT account_id, event_id FROM events \
+             WHERE account_id >= {first} AND account_id < {last} LIMIT 1)"
+        );
+        self.sql(0, &statement).await;
+    }
+
+    async fn inject(&mut self, fault: Fault, memory: &Value) {
+        match fault {
+            Fault::BrokerAway => self.stop("kafka_broker", "kafka-3").await,
+            Fault::TopicWithOneCopy => self.thin_topic().await,
+            Fault::Topic(setting, value) => self.topic(&[(setting, value)]).await,
+            Fault::SentinelAway => self.stop("redis_sentinel", "sentinel-2").await,
+            Fault::BufferEvicts => self.redis("maxmemory-policy", "allkeys-lru").await,
+            Fault::WorkerAway => {
+                self.stop("ingest_process", "ingest-worker-1").await;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            Fault::RowGone => self.take_a_row_away(memory).await,
+            Fault::Sql { shard, inject, .. } => self.sql(shard, inject).await,
+        }
+    }
+
+    async fn mend(&mut self, fault: Fault) {
+        match fault {
+            Fault::TopicWithOneCopy => self.no_thin_topic().await,
+            Fault::Topic(..) => self.topic(&[]).await,
+            Fault::BufferEvicts => self.redis("maxmemory-policy", "noeviction").await,
+            Fault::Sql { shard, mend, .. } => self.sql(shard, mend).await,
+            Fault::BrokerAway | Fault::SentinelAway | Fault::WorkerAway | Fault::RowGone => {
+                self.switch.restore().await.unwrap();
+            }
+        }
+    }
+}
+
+fn secret(reference: &str) -> String {
+    let path = reference.strip_prefix("file:").unwrap();
+    fs::read_to_string(path).unwrap().trim().to_owned()
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    BrokerAway,
+    TopicWithOneCopy,
+    /// A setting of the topic that events go through.
+    Topic(&'static str, &'static str),
+    SentinelAway,
+    BufferEvicts,
+    WorkerAway,
+    /// One row of what the step has sent.
+    RowGone,
+    Sql {
+        shard: usize,
+        inject: &'static str,
+        mend: &'static str,
+    },
+}
+
+/// When a fault comes.
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    /// Before the step does anything.
+    Before,
+    /// After its action, before it verifies.
+    After,
+}
+
+use When::{After, Before};
+
+/// Each step, a fault, and the value that must miss.
+const FAULTS: &[(&str, When, Fault, &str)] = &[
+    (
+        "kafka-brokers",
+        Before,
+        Fault::BrokerAway,
+        "brokers registered is 2, must be 3",
+    ),
+    (
+        "kafka-topics",
+        Before,
+        Fault::TopicWithOneCopy,
+        "thin replication factor is 1, must be 3",
+    ),
+    (
+        "kafka-topics",
+        Before,
+        Fault::Topic("retention.ms", "1000000"),
+        "billing-events retention.ms is 1000000, must be 86400000",
+    ),
+    (
+        "kafka-events",
+        Before,
+        Fault::Topic("max.message.bytes", "20"),
+        "events acknowledged by all replicas is 0, must be 100",
+    ),
+    (
+        // With one of three away, three can't have a write.
+        "kafka-broker-outage",
+        Before,
+        Fault::Topic("min.insync.replicas", "3"),
+        "events acknowledged by all replicas is",
+    ),
+    (
+        "redis-sentinels",
+        Before,
+        Fault::SentinelAway,
+        "Sentinels that answer is 2, must be 3",
+    ),
+    (
+        "buffer-keeps",
+        Before,
+        Fault::BufferEvicts,
+        "maxmemory-policy is allkeys-lru, must be noeviction",
+    ),
+    (
+        "service-events",
+        After,
+        Fault::RowGone,
+        "events lost is 1, must be 0",
+    ),
+    (
+        "write-behind",
+        Before,
+        Fault::WorkerAway,
+        "whose usage includes them meanwhile is 0, must be",
+    ),
+    (
+        "shards-schema",
+        Before,
+        Fault::Sql {
+            shard: 1,
+            inject: "ALTER TABLE usage_hourly RENAME TO usage_daily",
+            mend: "ALTER TABLE usage_daily RENAME TO usage_hourly",
+        },
+        "shard 1 tables missing is usage_hourly, must be",
+    ),
+    (
+        "slot-map",
+        Before,
+        Fault::Sql {
+            shard: 1,
+            inject: "UPDATE slot_maps SET shards[7] = 1",
+            mend: "UPDATE slot_maps SET shards[7] = 0",
+        },
+        "shards with the slot map of shard 0 is 1, must be 2",
+    ),
+    (
+        // Account 2 lies in slot 1742, which is shard 0's.
+        "shard-routing",
+        Before,
+        Fault::Sql {
+            shard: 1,
+            inject: "SELECT ensure_day(now()); \
+                     INSERT INTO events (account_id, event_id, id_time, occurred_at, quantity, kafka_offset, \
+                                         partition, log_id, metric) \
+                     SELECT 2, gen_random_uuid(), now(), now(), 1, 0, 0, min(log_id), 'stray' FROM logs",
+            mend: "DELETE FROM events WHERE account_id = 2",
+        },
+        "accounts with rows on another shard is account 2 on shard 1, must be",
+    ),
+    (
+        "shard-outage",
+        Before,
+        Fault::WorkerAway,
+        "rows that the other shards committed meanwhile is 0, must be",
+    ),
+    (
+        "scrape-targets",
+        Before,
+        Fault::WorkerAway,
+        "targets that are not up is",
+    ),
+];
+
+/// Runs one step by hand, with the fault where it belongs; everything that was measured.
+async fn evidence(platform: &mut Platform, step: &dyn Step, when: When, fault: Fault) -> Evidence {
+    if when == Before {
+        platform.inject(fault, &Value::Null).await;
+    }
+    let scene = platform.scene();
+    let trial = step.run(&scene).await.unwrap();
+    if when == After {
+        until_it_holds(step, &scene, &trial.memory).await;
+        platform.inject(fault, &trial.memory).await;
+    }
+    let measures = step.verify(&scene, &trial.memory).await.unwrap();
+    platform.switch.restore().await.unwrap();
+    platform.mend(fault).await;
+    Evidence::of(How::Ran, [trial.measures, measures].concat(), trial.memory)
+}
+
+async fn until_it_holds(step: &dyn Step, scene: &Scene, memory: &Value) {
+    for _ in 0..60 {
+        let measures = step.verify(scene, memory).await.unwrap();
+        if measures.iter().all(|measure| measure.holds) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("{} does not hold without a fault", step.name());
+}
+
+/// Every week passes from nothing; again, it is only checked; each step sees the fault that is meant for it; and
+/// once all are mended every week passes again.
+#[test]
+fn every_step_passes_and_sees_its_fault() {
+    let mut platform = roll_out();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut unseen: Vec<&str> = steps().iter().map(|step| step.name()).collect();
+    for (name, when, fault, miss) in FAULTS {
+        let all = steps();
+        let step = all.iter().find(|step| step.name() == *name).unwrap();
+        let evidence = runtime.block_on(evidence(&mut platform, &**step, *when, *fault));
+        let misses = evidence.misses();
+        assert!(
+            misses.iter().any(|found| found.contains(miss)),
+            "{name} does not see it: {misses:#?}"
+        );
+        unseen.retain(|step| step != name);
+    }
+    assert!(unseen.is_empty(), "no fault for {unseen:?}");
+    drop(runtime);
+    let root = &platform.stage.root;
+    let (code, _, said) = vvbill(root, &RUN);
+    assert_eq!(code, Some(0), "all is mended: {said}");
+    let (code, _, said) = vvbill(
+        root,
+        &["destroy", "weeks.yaml", "--auto-approve", "--destroy-data"],
+    );
+    assert_eq!(code, Some(0), "{said}");
+}
