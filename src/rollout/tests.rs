@@ -1,13 +1,16 @@
 //! The engine on simulated steps: killed anywhere, gates, what was stopped, what is only checked.
+#![allow(clippy::unwrap_used)]
+
+mod dying;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use serde_json::{Value, json};
 
+use self::dying::Dying;
 use super::engine::{Ending, Listener, Order, run_week};
 use super::gate;
 use super::ledger::{Book, Entry, Ledger, LedgerError};
@@ -17,7 +20,7 @@ use super::switch::Switch;
 use super::week::{Placed, Week, digest, weeks};
 use crate::endpoints::Endpoints;
 use crate::spec::{Section, Spec};
-use crate::state::store::{Blob, Expect, Fence, FileStore, Object, Store, StoreError, Version};
+use crate::state::store::{FileStore, Store, StoreError};
 
 const STEPS: [&str; 3] = ["one", "two", "three"];
 
@@ -121,63 +124,6 @@ impl Switch for World {
     fn restore(&self) -> BoxFuture<'_, Result<(), Trouble>> {
         self.stopped.lock().unwrap().clear();
         futures::future::ready(Ok(())).boxed()
-    }
-}
-
-/// A store whose process dies after so many writes.
-struct Dying {
-    inner: FileStore,
-    writes_left: AtomicUsize,
-}
-
-impl Store for Dying {
-    fn place(&self, object: &Object) -> String {
-        self.inner.place(object)
-    }
-
-    fn journal_place(&self) -> String {
-        self.inner.journal_place()
-    }
-
-    fn read<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Blob>, StoreError>> {
-        self.inner.read(object)
-    }
-
-    fn write<'a>(
-        &'a self,
-        object: &'a Object,
-        bytes: Vec<u8>,
-        expect: Expect,
-        fence: &'a Fence,
-    ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        let left = |left: usize| left.checked_sub(1);
-        match self
-            .writes_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
-        {
-            Ok(_) => self.inner.write(object, bytes, expect, fence),
-            Err(_) => futures::future::ready(Err(StoreError::Failed {
-                place: "the ledger".into(),
-                why: "killed".into(),
-            }))
-            .boxed(),
-        }
-    }
-
-    fn remove<'a>(&'a self, object: &'a Object, expect: Expect) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.remove(object, expect)
-    }
-
-    fn read_journal(&self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
-        self.inner.read_journal()
-    }
-
-    fn append<'a>(&'a self, bytes: Vec<u8>, fence: &'a Fence) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.append(bytes, fence)
-    }
-
-    fn archive_journal<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.archive_journal(fence)
     }
 }
 
@@ -295,10 +241,7 @@ impl Rig {
 async fn killed_anywhere_it_resumes_and_repeats_nothing() {
     for writes in 0..2 * STEPS.len() {
         let rig = Rig::new();
-        let dying = Dying {
-            inner: FileStore::new(rig.folder.path()),
-            writes_left: AtomicUsize::new(writes),
-        };
+        let dying = Dying::new(FileStore::new(rig.folder.path()), writes);
         let died = rig.run_on(Arc::new(dying), false).await;
         assert!(died.is_err(), "{writes} writes");
         assert_eq!(rig.ledger().await.entries().len(), writes);
