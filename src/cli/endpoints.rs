@@ -7,9 +7,14 @@ use super::report::Report;
 use super::site::Site;
 use super::target::Targets;
 use crate::endpoints::Endpoints;
+use crate::spec::Spec;
 
-/// The endpoints of what stands; an error where nothing does.
-pub(crate) fn of(file: &PlanFile, targets: Targets, report: &Report) -> Result<Endpoints, Error> {
+/// The endpoints of what stands, and the plan's values; an error where nothing does.
+pub(crate) fn and_plan(
+    file: &PlanFile,
+    targets: Targets,
+    report: &Report,
+) -> Result<(Endpoints, Spec), Error> {
     let site = Site::of_plan(file, Findings::PassOver, targets, report)?;
     let state = super::wait(async { site.state().await })?;
     let plan = file.plan.display();
@@ -17,5 +22,5 @@ pub(crate) fn of(file: &PlanFile, targets: Targets, report: &Report) -> Result<E
         Error::new(format!("nothing of `{}` stands", site.name()))
             .hint(format!("`vvbill apply {plan}` makes it"))
     })?;
-    Ok((site.platform.endpoints)(&site.spec, &state))
+    Ok(((site.platform.endpoints)(&site.spec, &state), site.spec))
 }

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use super::LoadError;
-use super::pace::Pace;
 use super::send::{Answers, Options, Progress, take_range};
 use super::workload::{Channel, Fate, Item, Series};
 use crate::endpoints::Endpoints;
@@ -48,14 +47,13 @@ pub(super) fn send(
     target: &Target,
     series: &Series,
     options: &Options,
-    pace: Pace,
     next: &AtomicU64,
     progress: &Progress,
 ) -> Result<Answers, LoadError> {
     let connection = Connection::new(target, options.patience);
     let mut answers = Answers::new();
-    while let Some(range) = take_range(next, options) {
-        let due = pace.wait(range.start);
+    while let Some(range) = take_range(next, options).filter(|_| !progress.is_stopped()) {
+        let due = Instant::now();
         let items = range.filter(|index| series.channel(*index) == Channel::Http);
         // 413 speaks of a whole request, so what is too large goes alone.
         let (large, batch): (Vec<Item>, Vec<Item>) = items
@@ -65,14 +63,18 @@ pub(super) fn send(
             .chunks(1)
             .chain((!batch.is_empty()).then_some(batch.as_slice()));
         for request in requests {
-            connection.post(request, due, &mut answers)?;
-            progress.http.fetch_add(request.len() as u64, Ordering::Relaxed);
+            let events = request.len() as u64;
+            progress
+                .meter
+                .sent(Channel::Http, due, events, Duration::ZERO, Duration::ZERO);
+            connection.post(request, due, &mut answers, progress)?;
         }
     }
     Ok(answers)
 }
 
-struct Connection<'a> {
+/// A connection to one API.
+pub(super) struct Connection<'a> {
     target: &'a Target,
     agent: ureq::Agent,
     patience: Duration,
@@ -98,17 +100,19 @@ enum Try {
     },
     /// Certainly not taken.
     Refused {
+        kind: String,
         reason: String,
         pause: Option<Duration>,
     },
     /// Perhaps taken.
     Unknown {
+        kind: String,
         reason: String,
     },
 }
 
 impl<'a> Connection<'a> {
-    fn new(target: &'a Target, patience: Duration) -> Self {
+    pub(super) fn new(target: &'a Target, patience: Duration) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(REQUEST_TIMEOUT))
@@ -126,7 +130,14 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn post(&self, items: &[Item], due: Instant, answers: &mut Answers) -> Result<(), LoadError> {
+    /// Sends until it is answered. Latency counts from `due`.
+    pub(super) fn post(
+        &self,
+        items: &[Item],
+        due: Instant,
+        answers: &mut Answers,
+        progress: &Progress,
+    ) -> Result<(), LoadError> {
         let body = items
             .iter()
             .map(|item| item.body.as_slice())
@@ -134,17 +145,25 @@ impl<'a> Connection<'a> {
             .join(&b'\n');
         let (started, mut pause) = (Instant::now(), PAUSE_MIN);
         loop {
-            let (reason, asked_pause) = match self.try_once(&body) {
+            let events = items.len() as u64;
+            let (kind, reason, asked_pause) = match self.try_once(&body) {
                 Try::Answered { status, body } => {
-                    answers.record(due.elapsed());
-                    return self.settle(items, status, &body, answers);
+                    let (latency, before) = (due.elapsed(), answers.accepted);
+                    answers.record(latency);
+                    self.settle(items, status, &body, answers)?;
+                    let accepted = answers.accepted - before;
+                    let counts = (accepted, events - accepted);
+                    progress.meter.answered(Channel::Http, due, latency, counts);
+                    progress.http.fetch_add(events, Ordering::Relaxed);
+                    return Ok(());
                 }
-                Try::Refused { reason, pause } => (reason, pause),
-                Try::Unknown { reason } => {
-                    answers.resent += items.len() as u64;
-                    (reason, None)
+                Try::Refused { kind, reason, pause } => (kind, reason, pause),
+                Try::Unknown { kind, reason } => {
+                    answers.resent += events;
+                    (kind, reason, None)
                 }
             };
+            progress.meter.failed(Channel::Http, due, &kind, events);
             if started.elapsed() > self.patience {
                 let url = self.target.url.clone();
                 return Err(LoadError::Api {
@@ -168,12 +187,14 @@ impl<'a> Connection<'a> {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let unknown = |error: ureq::Error| Try::Unknown {
+            kind: kind(&error).to_owned(),
             reason: error.to_string(),
         };
         let mut response = match request.send(body) {
             Ok(response) => response,
             Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 return Try::Refused {
+                    kind: "connection refused".to_owned(),
                     reason: error.to_string(),
                     pause: None,
                 };
@@ -191,10 +212,12 @@ impl<'a> Connection<'a> {
         };
         match status {
             429 => Try::Refused {
-                reason: "429".to_owned(),
+                kind: status.to_string(),
+                reason: status.to_string(),
                 pause: seconds.map(Duration::from_secs),
             },
             500.. => Try::Unknown {
+                kind: status.to_string(),
                 reason: format!("{status} {body}"),
             },
             _ => Try::Answered { status, body },
@@ -241,5 +264,14 @@ impl<'a> Connection<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// What a failed try counts as.
+fn kind(error: &ureq::Error) -> &'static str {
+    match error {
+        ureq::Error::Timeout(_) => "timeout",
+        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => "timeout",
+        _ => "connection lost",
     }
 }

@@ -12,23 +12,24 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::http;
-use super::pace::Pace;
 use super::send::{Answers, Options, Progress};
 use super::workload::Series;
 use super::{LoadError, Mix, Popularity, Workload};
 use crate::endpoints::Endpoints;
 
 /// What the fake API does with a request that it has read.
-enum Behaviour {
+pub(super) enum Behaviour {
     /// Takes everything.
     Take,
+    /// Takes everything after a while.
+    Wait(Duration),
     /// Takes everything and dies before it answers.
     TakeAndHangUp,
     /// Answers this and takes nothing.
     Say(&'static str, &'static str),
 }
 
-fn options(count: u64) -> Options {
+pub(super) fn options(count: u64) -> Options {
     let workload = Workload {
         seed: 1,
         count,
@@ -43,55 +44,67 @@ fn options(count: u64) -> Options {
         workload,
         connections: 1,
         batch: 50,
-        per_second: None,
+        profile: None,
+        give_up_after: None,
         patience: Duration::from_secs(5),
     }
 }
 
-/// Sends 200 events to an API that behaves so, request by request, and takes everything afterwards.
-/// Answers with what the sender says and the ids that the API took.
-fn send_to(behaviours: Vec<Behaviour>) -> (Result<Answers, LoadError>, Vec<String>) {
+/// An API that behaves so, request by request, and `then` takes everything so long after it came. Answers with
+/// where it is and the ids that it took.
+pub(super) fn api(behaviours: Vec<Behaviour>, then: Duration) -> (Endpoints, &'static Mutex<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (behaviours, taken) = (Mutex::new(behaviours.into_iter()), Mutex::new(Vec::new()));
-    let (behaviours, taken) = (Box::leak(Box::new(behaviours)), &*Box::leak(Box::new(taken)));
-    let (behaviours, taken_there) = (&*behaviours, taken);
+    let behaviours: &_ = Box::leak(Box::new(Mutex::new(behaviours.into_iter())));
+    let taken: &_ = Box::leak(Box::new(Mutex::new(Vec::new())));
     thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.unwrap();
-            thread::spawn(move || serve(&stream, behaviours, taken_there));
+            thread::spawn(move || serve(&stream, behaviours, then, taken));
         }
     });
     let endpoints = Endpoints {
         api: vec![url],
         ..Endpoints::default()
     };
-    let options = options(200);
-    let targets = http::targets(&endpoints).unwrap();
-    let series = Series::new(&options.workload);
-    let next = AtomicU64::new(0);
-    let answers = http::send(
-        &targets[0],
-        &series,
-        &options,
-        Pace::new(None),
-        &next,
-        &Progress::default(),
-    );
+    (endpoints, taken)
+}
+
+/// Sends 200 events to an API that behaves so, request by request, and takes everything afterwards.
+/// Answers with what the sender says and the ids that the API took.
+fn send_to(behaviours: Vec<Behaviour>) -> (Result<Answers, LoadError>, Vec<String>) {
+    let (endpoints, taken) = api(behaviours, Duration::ZERO);
+    let answers = send_closed(&endpoints, &options(200));
     (answers, taken.lock().unwrap().clone())
 }
 
-fn serve(stream: &TcpStream, behaviours: &Mutex<std::vec::IntoIter<Behaviour>>, taken: &Mutex<Vec<String>>) {
+/// As fast as events are taken, on one connection.
+pub(super) fn send_closed(endpoints: &Endpoints, options: &Options) -> Result<Answers, LoadError> {
+    let targets = http::targets(endpoints).unwrap();
+    let series = Series::new(&options.workload);
+    let (next, progress) = (AtomicU64::new(0), Progress::default());
+    http::send(&targets[0], &series, options, &next, &progress)
+}
+
+fn serve(
+    stream: &TcpStream,
+    behaviours: &Mutex<std::vec::IntoIter<Behaviour>>,
+    then: Duration,
+    taken: &Mutex<Vec<String>>,
+) {
     let (mut reader, mut writer) = (BufReader::new(stream), stream);
     while let Some(body) = read_request(&mut reader) {
         let ids = body.lines().map(|line| {
             let event: Value = serde_json::from_str(line).unwrap();
             event["event_id"].as_str().unwrap().to_owned()
         });
-        let behaviour = behaviours.lock().unwrap().next().unwrap_or(Behaviour::Take);
+        let behaviour = behaviours.lock().unwrap().next().unwrap_or(Behaviour::Wait(then));
         let (status, answer) = match behaviour {
             Behaviour::Say(status, answer) => (status, answer.to_owned()),
-            Behaviour::Take | Behaviour::TakeAndHangUp => {
+            Behaviour::Take | Behaviour::TakeAndHangUp | Behaviour::Wait(_) => {
+                if let Behaviour::Wait(time) = behaviour {
+                    thread::sleep(time);
+                }
                 taken.lock().unwrap().extend(ids);
                 (
                     "202 Accepted",

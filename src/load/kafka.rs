@@ -1,7 +1,7 @@
 //! Sends a workload's share of events straight into Kafka, as other services of the company do.
 
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -12,19 +12,22 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::LoadError;
+use super::open::{Keeper, Meter};
 use super::pace::Pace;
 use super::send::{Answers, Options, Progress};
 use super::workload::{Channel, Series};
 use crate::endpoints::Endpoints;
 
-/// So many events at a time are due together.
+/// After so many events at the latest, acknowledgements are looked for.
 const STEP: u64 = 100;
+/// The shortest that the client can wait.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 pub(super) fn send(
     endpoints: &Endpoints,
     series: &Series,
     options: &Options,
-    pace: Pace,
+    pace: &Pace,
     progress: &Progress,
 ) -> Result<Answers, LoadError> {
     let servers = endpoints.kafka.join(",");
@@ -35,29 +38,36 @@ pub(super) fn send(
     if servers.is_empty() {
         return Err(LoadError::Missing { what: "Kafka" });
     }
-    let producer = producer(&servers, options.patience).map_err(failed)?;
-    let mut index = 0;
-    while index < options.workload.count {
-        let due = pace.wait(index);
-        let end = (index + STEP).min(options.workload.count);
-        for index in (index..end).filter(|index| series.channel(*index) == Channel::Kafka) {
-            let item = series.item(index);
-            let key = series.account_id(item.account).to_string();
-            let record = BaseRecord::with_opaque_to(&endpoints.events_topic, Box::new(due));
-            enqueue(&producer, record.key(&key).payload(&item.body)).map_err(failed)?;
+    let producer = producer(&servers, options.patience, progress.meter.clone()).map_err(failed)?;
+    let acknowledged = || producer.context().acknowledged();
+    let mut keeper = Keeper::default();
+    let indices = (0..options.workload.count).filter(|index| series.channel(*index) == Channel::Kafka);
+    for (number, index) in (1..).zip(indices) {
+        let due = wait(&producer, pace, index);
+        if progress.is_stopped() || pace.is_over() {
+            let left = index..options.workload.count;
+            let left = left.filter(|index| series.channel(*index) == Channel::Kafka);
+            progress.meter.give_up(left.count() as u64);
+            break;
         }
-        producer.poll(Duration::ZERO);
-        progress
-            .kafka
-            .store(producer.context().acknowledged(), Ordering::Relaxed);
-        index = end;
+        let item = series.item(index);
+        let key = series.account_id(item.account).to_string();
+        let late = due.elapsed();
+        let own = keeper.own(late);
+        let record = BaseRecord::with_opaque_to(&endpoints.events_topic, Box::new(due));
+        let waited = enqueue(&producer, record.key(&key).payload(&item.body)).map_err(failed)?;
+        keeper.excuse(waited);
+        progress.meter.sent(Channel::Kafka, due, 1, late + waited, own);
+        if number % STEP == 0 {
+            producer.poll(Duration::ZERO);
+            progress.kafka.store(acknowledged(), Ordering::Relaxed);
+        }
     }
     while producer.in_flight_count() > 0 {
         producer.poll(Duration::from_millis(100));
-        progress
-            .kafka
-            .store(producer.context().acknowledged(), Ordering::Relaxed);
+        progress.kafka.store(acknowledged(), Ordering::Relaxed);
     }
+    progress.kafka.store(acknowledged(), Ordering::Relaxed);
     let deliveries = producer.context();
     let answers = deliveries.answers.lock().expect("no holder panics");
     if let Some(reason) = answers.surprises.first() {
@@ -70,8 +80,26 @@ pub(super) fn send(
     Ok(producer.context().take())
 }
 
+/// Waits until event `index` is due, taking acknowledgements meanwhile, and answers with that moment.
+fn wait(producer: &BaseProducer<Deliveries>, pace: &Pace, index: u64) -> Instant {
+    let Some(due) = pace.due(index) else {
+        return Instant::now();
+    };
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return due;
+        }
+        producer.poll(left.max(SHORTEST_WAIT));
+    }
+}
+
 /// The strictest that Kafka offers: idempotent, acknowledged by all replicas, and partitioned like Java's.
-fn producer(servers: &str, patience: Duration) -> Result<BaseProducer<Deliveries>, KafkaError> {
+fn producer(
+    servers: &str,
+    patience: Duration,
+    meter: Arc<Meter>,
+) -> Result<BaseProducer<Deliveries>, KafkaError> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", servers);
     config.set("client.id", "vvbill-loadtest");
@@ -83,19 +111,20 @@ fn producer(servers: &str, patience: Duration) -> Result<BaseProducer<Deliveries
     config.set("message.timeout.ms", patience.as_millis().to_string());
     config.set("queue.buffering.max.messages", "20000");
     config.set("queue.buffering.max.kbytes", "65536");
-    BaseProducer::from_config_and_context(&config, Deliveries::default())
+    BaseProducer::from_config_and_context(&config, Deliveries::new(meter))
 }
 
 type Record<'a> = BaseRecord<'a, String, Vec<u8>, Box<Instant>>;
 
-/// Hands a record to the client, waiting while its queue is full.
-fn enqueue(producer: &BaseProducer<Deliveries>, record: Record<'_>) -> Result<(), KafkaError> {
-    let mut record = record;
+/// Hands a record to the client, waiting while its queue is full; answers with how long.
+fn enqueue(producer: &BaseProducer<Deliveries>, record: Record<'_>) -> Result<Duration, KafkaError> {
+    let (mut record, mut since) = (record, None);
     loop {
         match producer.send(record) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(since.map_or(Duration::ZERO, |since: Instant| since.elapsed())),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                 record = back;
+                since.get_or_insert_with(Instant::now);
                 producer.poll(Duration::from_millis(10));
             }
             Err((error, _)) => return Err(error),
@@ -106,17 +135,17 @@ fn enqueue(producer: &BaseProducer<Deliveries>, record: Record<'_>) -> Result<()
 /// Counts what comes back.
 struct Deliveries {
     answers: Mutex<Answers>,
-}
-
-impl Default for Deliveries {
-    fn default() -> Self {
-        Self {
-            answers: Mutex::new(Answers::new()),
-        }
-    }
+    meter: Arc<Meter>,
 }
 
 impl Deliveries {
+    fn new(meter: Arc<Meter>) -> Self {
+        Self {
+            answers: Mutex::new(Answers::new()),
+            meter,
+        }
+    }
+
     fn acknowledged(&self) -> u64 {
         self.answers.lock().expect("no holder panics").accepted
     }
@@ -138,10 +167,15 @@ impl ProducerContext for Deliveries {
         let mut answers = self.answers.lock().expect("no holder panics");
         match delivery {
             Ok(_) => {
+                let latency = due.elapsed();
                 answers.accepted += 1;
-                answers.record(due.elapsed());
+                answers.record(latency);
+                self.meter.answered(Channel::Kafka, *due, latency, (1, 0));
             }
-            Err((error, _)) => answers.surprise(format!("an event was not acknowledged: {error}")),
+            Err((error, _)) => {
+                self.meter.failed(Channel::Kafka, *due, "not acknowledged", 1);
+                answers.surprise(format!("an event was not acknowledged: {error}"));
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Sends a seeded workload to a running platform and knows what must come of it.
 //!
 //! [`workload`] makes the events, [`ledger`] what they must add up to, [`send`](mod@send) carries them over HTTP and
-//! Kafka, [`settlement`] waits until they are durable [`audit`](mod@audit) compares what the
-//! shards hold with the ledger, and [`outcome`] is the whole of it.
+//! Kafka, as fast as they are taken or by the clock ([`open`]), [`settlement`] waits until they are durable,
+//! [`audit`](mod@audit) compares what the shards hold with the ledger, and [`outcome`] is the whole of it.
 //! Sees a platform through its [`Endpoints`](crate::endpoints::Endpoints) alone, prints nothing, and never
 //! asks the service how much it has done.
 
@@ -12,6 +12,7 @@ mod clock;
 mod http;
 mod kafka;
 pub mod ledger;
+pub mod open;
 pub mod outcome;
 mod pace;
 pub mod secret;

@@ -1,12 +1,13 @@
 //! Carries a workload over both channels at once, on threads of its own, and tells what was answered.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::open::{self, Meter, Profile};
 use super::pace::Pace;
 use super::workload::{Series, Workload};
 use super::{LoadError, http, kafka};
@@ -17,12 +18,14 @@ use crate::endpoints::Endpoints;
 pub struct Options {
     /// What is sent.
     pub workload: Workload,
-    /// HTTP connections that send at once.
+    /// HTTP connections that send at once; with a profile, so many at most.
     pub connections: usize,
     /// Events of the series that one request covers at most.
     pub batch: u64,
-    /// Events a second over both channels; `None`: as fast as they are taken.
-    pub per_second: Option<u32>,
+    /// The rate of events over both channels; `None`: as fast as they are taken.
+    pub profile: Option<Profile>,
+    /// What could not be sent so long after the beginning is left; `None`: all is sent, however late.
+    pub give_up_after: Option<Duration>,
     /// For how long something that is refused for now is tried again.
     pub patience: Duration,
 }
@@ -49,6 +52,9 @@ pub struct Progress {
     pub http: AtomicU64,
     /// Events acknowledged by Kafka.
     pub kafka: AtomicU64,
+    /// What is measured on the way.
+    pub meter: Arc<Meter>,
+    stopped: AtomicBool,
 }
 
 impl Progress {
@@ -64,6 +70,15 @@ impl Progress {
 
     pub(super) fn enter(&self, stage: Stage) {
         *self.stage.lock().expect("no holder panics") = stage;
+    }
+
+    /// A sender failed: the others need not go on.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 }
 
@@ -110,29 +125,58 @@ const LATENCY_MAX_US: u64 = 600_000_000;
 /// When an endpoint or secret is missing, or the platform takes nothing for longer than `patience`.
 pub fn send(endpoints: &Endpoints, options: &Options, progress: &Progress) -> Result<Sending, LoadError> {
     let series = Series::new(&options.workload);
-    let pace = Pace::new(options.per_second);
-    let started = std::time::Instant::now();
-    let next = AtomicU64::new(0);
     let targets = http::targets(endpoints)?;
+    let pace = Pace::new(options.profile.clone(), options.give_up_after);
+    progress.meter.begin(pace.started, pace.profile.as_ref());
     thread::scope(|scope| {
-        let to_kafka = scope.spawn(|| kafka::send(endpoints, &series, options, pace, progress));
-        let to_api: Vec<_> = (0..options.connections.max(1))
+        let to_kafka = scope.spawn(|| {
+            let answers = kafka::send(endpoints, &series, options, &pace, progress);
+            if answers.is_err() {
+                progress.stop();
+            }
+            answers
+        });
+        let http = match pace.profile {
+            Some(_) => open::http::send(&targets, &series, options, &pace, progress),
+            None => send_at_once(&targets, &series, options, progress),
+        };
+        let kafka = to_kafka.join().expect("a sender does not panic");
+        Ok(Sending {
+            http: http?,
+            kafka: kafka?,
+            elapsed: pace.started.elapsed(),
+        })
+    })
+}
+
+/// Over HTTP as fast as events are taken: each connection waits for its answer.
+fn send_at_once(
+    targets: &[http::Target],
+    series: &Series,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Answers, LoadError> {
+    let next = AtomicU64::new(0);
+    let most = options.connections.max(1);
+    progress.meter.connections(most, most);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..most)
             .map(|number| {
-                let target = &targets[number % targets.len()];
-                let (series, next) = (&series, &next);
-                scope.spawn(move || http::send(target, series, options, pace, next, progress))
+                let (target, next) = (&targets[number % targets.len()], &next);
+                scope.spawn(move || {
+                    let answers = http::send(target, series, options, next, progress);
+                    if answers.is_err() {
+                        progress.stop();
+                    }
+                    answers
+                })
             })
             .collect();
-        let mut http = Answers::new();
-        for thread in to_api {
-            http.merge(thread.join().expect("a sender does not panic")?);
+        let mut answers = Answers::new();
+        for thread in threads {
+            answers.merge(thread.join().expect("a sender does not panic")?);
         }
-        let kafka = to_kafka.join().expect("a sender does not panic")?;
-        Ok(Sending {
-            http,
-            kafka,
-            elapsed: started.elapsed(),
-        })
+        Ok(answers)
     })
 }
 
@@ -169,7 +213,7 @@ impl Answers {
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         self.accepted += other.accepted;
         self.rejected += other.rejected;
         self.too_large += other.too_large;

@@ -89,6 +89,24 @@ impl Log {
         })
     }
 
+    /// How far the events' topic reaches now.
+    ///
+    /// # Errors
+    /// When Kafka doesn't say.
+    pub fn event_ends(&self) -> Result<Offsets, LoadError> {
+        self.ends(&self.events_topic)
+            .map_err(|error| kafka_error(&self.servers, &error))
+    }
+
+    /// Records of the events' topic that not every shard has committed, as it stands now.
+    ///
+    /// # Errors
+    /// When Kafka or a shard can't be asked.
+    pub async fn lag(&self, shards: &Shards) -> Result<u64, LoadError> {
+        let ends = tokio::task::block_in_place(|| self.event_ends())?;
+        shards.lag(&self.events_topic, &ends).await
+    }
+
     /// Waits until every shard has committed what the events' topic held when this was called.
     ///
     /// # Errors

@@ -82,21 +82,40 @@ impl Shards {
     /// When a shard can't be asked.
     pub async fn behind(&self, topic: &str, ends: &Offsets) -> Result<u64, LoadError> {
         let mut behind = 0;
-        for connection in &self.connections {
+        for committed in self.committed(topic).await? {
+            behind += ends
+                .iter()
+                .map(|(partition, end)| distance(&committed, *partition, *end))
+                .sum::<u64>();
+        }
+        Ok(behind)
+    }
+
+    /// How many records of `topic` not every shard has committed, summed over partitions.
+    ///
+    /// # Errors
+    /// When a shard can't be asked.
+    pub async fn lag(&self, topic: &str, ends: &Offsets) -> Result<u64, LoadError> {
+        let committed = self.committed(topic).await?;
+        let slowest = |(partition, end): (&i32, &i64)| {
+            let distances = committed.iter().map(|shard| distance(shard, *partition, *end));
+            distances.max().unwrap_or(0)
+        };
+        Ok(ends.iter().map(slowest).sum())
+    }
+
+    /// The next offset of each partition of `topic`, one entry a shard.
+    async fn committed(&self, topic: &str) -> Result<Vec<Offsets>, LoadError> {
+        let read = self.connections.iter().map(|connection| async move {
             let rows = connection
                 .client()
                 .await?
                 .query(WATERMARKS, &[&topic])
                 .await
                 .map_err(|error| failed(connection.shard.number, &error))?;
-            let committed: HashMap<i32, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-            for (partition, end) in ends {
-                behind += (end - committed.get(partition).unwrap_or(&0))
-                    .max(0)
-                    .unsigned_abs();
-            }
-        }
-        Ok(behind)
+            Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        });
+        future::try_join_all(read).await
     }
 
     /// What the rows of these accounts come to, one entry a shard.
@@ -164,6 +183,12 @@ const ROWS: &str = "SELECT account_id, uuid_send(event_id), quantity FROM events
      WHERE account_id >= $1 AND account_id < $2";
 const USAGE: &str = "SELECT (SELECT coalesce(sum(quantity), 0) FROM events WHERE account_id = $1)::text, \
      (SELECT coalesce(sum(quantity), 0) FROM usage_hourly WHERE account_id = $1)::text";
+
+fn distance(committed: &Offsets, partition: i32, end: i64) -> u64 {
+    (end - committed.get(&partition).unwrap_or(&0))
+        .max(0)
+        .unsigned_abs()
+}
 
 async fn connect(shard: &Shard) -> Result<Client, LoadError> {
     let mut config = Config::new();

@@ -1,9 +1,43 @@
-//! The account of a load test, for a person.
+//! The account of a load test, for a person; in the modules below, what it measured.
+
+mod chart;
+pub(crate) mod html;
+pub(crate) mod measured;
 
 use std::fmt::Write as _;
 
+use serde_json::{Value, json};
+
 use crate::load::Outcome;
+use crate::load::open::Measured;
+use crate::load::open::threshold::Judged;
 use crate::load::outcome::Latency;
+
+/// Everything that a run came to.
+#[derive(Debug)]
+pub(crate) struct Results {
+    /// The plan file.
+    pub plan: String,
+    pub measured: Measured,
+    pub account: Outcome,
+    pub thresholds: Vec<Judged>,
+}
+
+impl Results {
+    /// As `vvbill loadtest --help` describes it.
+    pub(crate) fn json(&self) -> Value {
+        let mut result = json!({
+            "seed": self.account.seed,
+            "thresholds": self.thresholds,
+            "durable_after_seconds": self.account.seconds_settling,
+            "account": self.account,
+        });
+        if let (Some(result), Value::Object(measured)) = (result.as_object_mut(), json!(self.measured)) {
+            result.extend(measured);
+        }
+        result
+    }
+}
 
 /// The account; its last line says what is lost and doubled.
 pub(crate) fn render(outcome: &Outcome) -> String {
@@ -117,15 +151,4 @@ fn latency(latency: &Latency, unit: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    /// Figures are read by people.
-    #[test]
-    fn digits_are_grouped_by_threes() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
-    }
-}
+mod tests;

@@ -85,8 +85,8 @@ const BAR_LEFT: f64 = 150.0;
 const BAR_WIDTH: f64 = 440.0;
 
 /// The plot's edges in a drawing of 720 × 280.
-const LEFT: f64 = 76.0;
-const RIGHT: f64 = 700.0;
+pub(in crate::cli::report) const LEFT: f64 = 76.0;
+pub(in crate::cli::report) const RIGHT: f64 = 700.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 236.0;
 /// A line that rises by more than this to the next point runs through a value above the point.
@@ -207,13 +207,13 @@ fn beside(before: Option<&f64>, here: f64, after: Option<&f64>) -> (f64, &'stati
 }
 
 /// From nothing to a round number.
-struct Axis {
+pub(in crate::cli::report) struct Axis {
     top: f64,
-    step: f64,
+    pub(in crate::cli::report) step: f64,
 }
 
 impl Axis {
-    fn over(most: f64) -> Self {
+    pub(in crate::cli::report) fn over(most: f64) -> Self {
         let rough = (most / 4.0).max(f64::MIN_POSITIVE);
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 2.5, 5.0, 10.0]
@@ -227,11 +227,11 @@ impl Axis {
         }
     }
 
-    fn at(&self, value: f64) -> f64 {
+    pub(in crate::cli::report) fn at(&self, value: f64) -> f64 {
         BOTTOM - value / self.top * (BOTTOM - TOP)
     }
 
-    fn grid(&self) -> Vec<GridLine> {
+    pub(in crate::cli::report) fn grid(&self) -> Vec<GridLine> {
         let count = (self.top / self.step).round() as u32;
         (0..=count)
             .map(|number| {
@@ -251,7 +251,7 @@ fn float(amount: Decimal) -> f64 {
 }
 
 /// Pixels don't need more digits.
-fn tenth(value: f64) -> f64 {
+pub(in crate::cli::report) fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 

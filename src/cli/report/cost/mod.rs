@@ -1,6 +1,6 @@
 //! What a plan costs, as texts: one file a format. Nothing here computes a cost.
 
-mod chart;
+pub(in crate::cli::report) mod chart;
 pub(crate) mod csv;
 pub(crate) mod delta;
 pub(crate) mod html;
