@@ -74,7 +74,8 @@ fn each_command_shows_examples_that_parse() {
                 .next()
                 .unwrap()
                 .split_whitespace()
-                .take_while(|word| !["|", ">", "<", "&&"].contains(word));
+                .take_while(|word| !["|", ">", "<", "&&"].contains(word))
+                .map(|word| word.trim_matches('\''));
             let parsed = vvbill::cli::command().try_get_matches_from(words);
             assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
         }

@@ -65,14 +65,11 @@ pub(super) async fn run(
 ) -> Result<Exit, Error> {
     let bounds = bounds(arguments)?;
     let attempt = async |rate| {
-        let trial = attempt(arguments, endpoints, (&bounds, rate, thresholds), report).await?;
-        let text = report::load::measured::trial(&trial);
-        if arguments.json {
-            report.line_of_json(&line(&text, "load_trial", json!({ "trial": trial })));
-        } else {
-            report.say(text);
+        let trial = attempt(arguments, endpoints, (&bounds, rate, thresholds), report).await;
+        if let Ok(trial) = &trial {
+            tell_trial(trial, arguments.json, report);
         }
-        Ok(trial)
+        trial
     };
     let found = search::search(&bounds, attempt)
         .await
@@ -109,6 +106,15 @@ async fn attempt(
     let trial = search::attempt(endpoints, &options, &progress, (bounds, rate, thresholds)).await;
     drop(teller);
     trial
+}
+
+fn tell_trial(trial: &Trial, json: bool, report: &Report) {
+    let text = report::load::measured::trial(trial);
+    if json {
+        report.line_of_json(&line(&text, "load_trial", json!({ "trial": trial })));
+    } else {
+        report.say(text);
+    }
 }
 
 fn bounds(arguments: &Arguments) -> Result<Bounds, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::arguments::duration;
 use crate::load::open::Profile;
 use crate::load::open::profile::Stage;
-use crate::spec::units::EventRate;
+use crate::spec::EventRate;
 
 /// The rate of events over time. Without one, events go in as fast as they are taken.
 #[derive(Clone, Debug, clap::Args)]
@@ -65,7 +65,7 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
     let digits = text.replace('_', "");
     let parsed = if text.contains('/') {
         let rate: EventRate = text.parse().map_err(|_| form.to_owned())?;
-        rate.per_second().to_string().parse()
+        rate.per_second().to_string().parse::<f64>()
     } else {
         digits.parse::<f64>()
     };
@@ -107,10 +107,11 @@ fn steps(text: &str) -> Result<Steps, String> {
 }
 
 fn some_time(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("it has to last: `30s`".to_owned()),
-        time => Ok(time),
+    let time = duration(text)?;
+    if time.is_zero() {
+        return Err("it has to last: `30s`".to_owned());
     }
+    Ok(time)
 }
 
 #[cfg(test)]

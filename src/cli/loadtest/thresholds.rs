@@ -71,7 +71,7 @@ fn share(text: &str) -> Result<f64, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::spec::units::Duration;
+    use crate::spec::Duration;
 
     #[test]
     fn a_threshold_is_read_as_it_is_written() {

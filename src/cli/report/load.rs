@@ -3,6 +3,7 @@
 mod chart;
 pub(crate) mod html;
 pub(crate) mod measured;
+mod plots;
 
 use std::fmt::Write as _;
 

@@ -17,6 +17,9 @@ struct Request {
     number: usize,
     items: Vec<Item>,
     due: Instant,
+    /// How late it was handed over by the schedule's own doing, and when that was.
+    own: Duration,
+    handed_over: Instant,
 }
 
 /// Requests on their way from the schedule to a connection.
@@ -91,12 +94,14 @@ fn keep<'scope>(
         for items in prepared {
             let waited = counter.wait_for_connection(most, progress);
             keeper.excuse(waited);
-            let late = due.elapsed();
-            let events = items.len() as u64;
-            progress
-                .meter
-                .sent(Channel::Http, due, events, late, keeper.own(late));
-            if counter.hand_over(Request { number, items, due }, most, &progress.meter) {
+            let request = Request {
+                number,
+                items,
+                due,
+                own: keeper.own(due.elapsed()),
+                handed_over: Instant::now(),
+            };
+            if counter.hand_over(request, most, &progress.meter) {
                 threads.push(open());
             }
             number += 1;
@@ -126,9 +131,13 @@ fn serve(
 ) -> Result<Answers, LoadError> {
     let mut answers = Answers::new();
     while let Some(request) = counter.take() {
-        let connection = &connections[request.number % connections.len()];
-        let started = Instant::now();
-        connection.post(&request.items, request.due, &mut answers, progress)?;
+        let Request { items, due, .. } = &request;
+        let (connection, started) = (&connections[request.number % connections.len()], Instant::now());
+        let own = request.own + request.handed_over.elapsed();
+        progress
+            .meter
+            .sent(Channel::Http, *due, items.len() as u64, due.elapsed(), own);
+        connection.post(items, *due, &mut answers, progress)?;
         progress.meter.busy(started.elapsed());
     }
     Ok(answers)

@@ -13,7 +13,7 @@ use crate::load::workload::Channel;
 /// What is sent more than this after it was due is late.
 const LATE: Duration = Duration::from_millis(10);
 /// All connections are busy when they wait for answers for this share of the time.
-const BUSY: f64 = 0.95;
+const BUSY: f64 = 0.8;
 /// An API that answers 95 of 100 requests within this isn't what keeps the connections busy.
 const PROMPT_MS: f64 = 100.0;
 /// Delays over this are recorded as this.

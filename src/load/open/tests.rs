@@ -95,11 +95,11 @@ fn connections_are_opened_as_they_are_needed() {
 /// An API that answers promptly on every connection there is isn't what limits the rate.
 #[test]
 fn too_few_connections_are_the_generators_fault() {
-    let (measured, _) = run(Vec::new(), Duration::from_millis(5), &at(&[400, 400]));
+    let (measured, _) = run(Vec::new(), Duration::from_millis(20), &at(&[100, 100]));
     let generator = &measured.generator;
     assert!(generator.is_bottleneck, "{generator:?}");
     assert!(generator.why.contains("--connections"), "{}", generator.why);
-    assert!(measured.stages[0].totals.achieved_per_second < 250.0);
+    assert!(measured.stages[0].totals.achieved_per_second < 60.0);
 }
 
 /// A sender that isn't ready when something is due has measured itself.

@@ -109,7 +109,7 @@ fn plot(
 ) -> Option<Plot> {
     let values = series.iter().flat_map(|series| &series.points);
     let most = values.filter_map(|(_, y)| *y).reduce(f64::max)?;
-    let axis = Axis::over(most);
+    let axis = Axis::over(most.max(1.0));
     let across = |share: f64| tenth(LEFT + share * (RIGHT - LEFT));
     let drawn = series
         .into_iter()

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::chart::{Plot, Series, over_percentiles, over_rates, over_time};
+use super::chart::Plot;
 use super::measured::{errors, ms, share, target, tenth, whole};
-use super::{Results, grouped};
-use crate::load::open::measured::{Interval, Percentiles, Totals};
+use super::{Results, grouped, plots};
+use crate::load::open::measured::{Percentiles, Totals};
 use crate::load::open::search::{Ended, Found};
 use crate::load::open::{Measured, Threshold};
 use crate::templates::{TemplateError, Templates, sources};
@@ -91,8 +91,14 @@ pub(crate) fn run(results: &Results) -> Result<String, TemplateError> {
                 tenth(account.seconds_settling)
             )],
             warnings,
-            plots: plots(measured),
-            tables: [thresholds(results), stages(measured), latencies(measured), generator(measured), account_table(results)]
+            plots: plots::of_run(measured),
+            tables: [
+                thresholds(results),
+                stages(measured),
+                latencies(measured),
+                generator(measured),
+                account_table(results),
+            ]
             .into_iter()
             .filter(|table| !table.rows.is_empty())
             .collect(),
@@ -121,24 +127,6 @@ pub(crate) fn found(plan: &str, found: &Found, thresholds: &[Threshold]) -> Resu
     if found.ended == Ended::OutOfTime {
         warnings.push("The time was over before what passed and what failed lay close together.".to_owned());
     }
-    let p95 = |of: fn(&Totals) -> Option<Percentiles>, name, class| {
-        let mut points: Vec<(f64, Option<f64>)> = found
-            .trials
-            .iter()
-            .map(|trial| {
-                (
-                    trial.rate_per_second as f64,
-                    of(&trial.totals).map(|latency| latency.p95),
-                )
-            })
-            .collect();
-        points.sort_by(|one, other| one.0.total_cmp(&other.0));
-        Series { name, class, points }
-    };
-    let series = vec![
-        p95(|totals| totals.http_ms, "HTTP", "a"),
-        p95(|totals| totals.kafka_ms, "Kafka", "b"),
-    ];
     TEMPLATES.fill(
         "report/load.html",
         &Values {
@@ -162,9 +150,7 @@ pub(crate) fn found(plan: &str, found: &Found, thresholds: &[Threshold]) -> Resu
             is_good: found.passed_per_second.is_some(),
             facts: facts.into_iter().collect(),
             warnings,
-            plots: over_rates("P95 by rate", "ms until the answer; a trial each", series)
-                .into_iter()
-                .collect(),
+            plots: plots::of_search(found).into_iter().collect(),
             tables: vec![trials(found)],
         },
     )
@@ -186,80 +172,6 @@ fn generated() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-fn plots(measured: &Measured) -> Vec<Plot> {
-    let intervals = &measured.intervals;
-    let series = |name, class, of: &dyn Fn(&Interval) -> Option<f64>| Series {
-        name,
-        class,
-        points: intervals
-            .iter()
-            .map(|interval| (interval.at_seconds, of(interval)))
-            .collect(),
-    };
-    let latency = |title: &str, of: fn(&Interval) -> Option<Percentiles>| {
-        let line = |name, class, pick: fn(&Percentiles) -> f64| {
-            series(name, class, &|interval| {
-                of(interval).map(|latency| pick(&latency))
-            })
-        };
-        let lines = vec![
-            line("longest", "d", |latency| latency.max),
-            line("p99", "c", |latency| latency.p99),
-            line("p95", "b", |latency| latency.p95),
-            line("p50", "a", |latency| latency.p50),
-        ];
-        over_time(title, "ms until the answer", lines)
-    };
-    let distribution = |name, class, points: &[(f64, f64)]| Series {
-        name,
-        class,
-        points: points
-            .iter()
-            .map(|(percentile, ms)| (*percentile, Some(*ms)))
-            .collect(),
-    };
-    let rate = vec![
-        series("asked", "target", &|interval| interval.target_per_second),
-        series("sent", "b", &|interval| Some(interval.sent_per_second)),
-        series("accepted", "a", &|interval| Some(interval.accepted_per_second)),
-    ];
-    let failed = |interval: &Interval| {
-        let count: u64 = interval.errors.values().sum();
-        Some(count as f64 / interval.seconds.max(1e-9))
-    };
-    let behind = vec![
-        series("consumers' lag, records", "a", &|interval| {
-            interval.lag.map(|lag| lag as f64)
-        }),
-        series("due and not sent, events", "c", &|interval| {
-            Some(interval.backlog as f64)
-        }),
-    ];
-    let by_percentile = vec![
-        distribution("HTTP", "a", &measured.distribution.http_ms),
-        distribution("Kafka", "b", &measured.distribution.kafka_ms),
-    ];
-    [
-        over_time("Rate", "events a second", rate),
-        latency("Latency over HTTP", |interval| interval.http_ms),
-        latency("Latency of Kafka", |interval| interval.kafka_ms),
-        over_percentiles(
-            "Latency by percentile",
-            "ms; so many of 100 took no longer",
-            by_percentile,
-        ),
-        over_time(
-            "Errors",
-            "events of failed tries a second",
-            vec![series("failed", "d", &failed)],
-        ),
-        over_time("What is behind", "at the end of each interval", behind),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
 /// Each stage, then the whole.
 fn parts(measured: &Measured) -> Vec<(String, String, &Totals)> {
     let stages = (1..).zip(&measured.stages);
@@ -270,7 +182,9 @@ fn parts(measured: &Measured) -> Vec<(String, String, &Totals)> {
         [stage] => target(stage),
         _ => String::new(),
     };
-    stages.chain([("all".to_owned(), asked, &measured.total)]).collect()
+    stages
+        .chain([("all".to_owned(), asked, &measured.total)])
+        .collect()
 }
 
 fn stages(measured: &Measured) -> TableValues {
@@ -302,10 +216,17 @@ fn stages(measured: &Measured) -> TableValues {
 
 fn latencies(measured: &Measured) -> TableValues {
     let rows = parts(measured).into_iter().flat_map(|(name, _, totals)| {
-        let channels = [("HTTP, a request", totals.http_ms), ("Kafka, an event", totals.kafka_ms)];
+        let channels = [
+            ("HTTP, a request", totals.http_ms),
+            ("Kafka, an event", totals.kafka_ms),
+        ];
         channels.into_iter().filter_map(move |(channel, latency)| {
             let it = latency?;
-            let mut row = vec![text(name.clone()), text(channel.to_owned()), number(grouped(it.count))];
+            let mut row = vec![
+                text(name.clone()),
+                text(channel.to_owned()),
+                number(grouped(it.count)),
+            ];
             let figures = [it.p50, it.p90, it.p95, it.p99, it.p999, it.max];
             row.extend(figures.map(|figure| number(ms(figure))));
             Some(row)

@@ -155,15 +155,31 @@ warning: the generator was the bottleneck, this is no measure of the platform: i
 fn the_json_has_what_the_help_promises() {
     let json = results().json();
     for name in [
-        "seed", "open_loop", "stages", "total", "distribution", "intervals", "generator", "machine",
-        "thresholds", "durable_after_seconds", "account",
+        "seed",
+        "open_loop",
+        "stages",
+        "total",
+        "distribution",
+        "intervals",
+        "generator",
+        "machine",
+        "thresholds",
+        "durable_after_seconds",
+        "account",
     ] {
         assert!(!json[name].is_null(), "{name} is missing");
     }
     let stage = &json["stages"][0];
     for name in [
-        "target_from_per_second", "target_to_per_second", "seconds", "sent", "accepted", "rejected", "errors",
-        "error_share", "achieved_per_second",
+        "target_from_per_second",
+        "target_to_per_second",
+        "seconds",
+        "sent",
+        "accepted",
+        "rejected",
+        "errors",
+        "error_share",
+        "achieved_per_second",
     ] {
         assert!(!stage[name].is_null(), "{name} is missing");
     }
@@ -171,7 +187,10 @@ fn the_json_has_what_the_help_promises() {
         assert!(stage["http_ms"][name].is_number(), "{name} is missing");
     }
     assert!(stage["kafka_ms"].is_null());
-    assert_eq!((&json["account"]["lost"], &json["account"]["doubled"]), (&2.into(), &0.into()));
+    assert_eq!(
+        (&json["account"]["lost"], &json["account"]["doubled"]),
+        (&2.into(), &0.into())
+    );
     assert_eq!(json["machine"]["cores"], 2);
 }
 
@@ -199,7 +218,11 @@ fn a_search_is_told_with_each_trial() {
     let trial = |rate: u64, has_passed: bool| Trial {
         rate_per_second: rate,
         has_passed,
-        why: if has_passed { Vec::new() } else { vec!["p95<100ms: measured 180 ms".to_owned()] },
+        why: if has_passed {
+            Vec::new()
+        } else {
+            vec!["p95<100ms: measured 180 ms".to_owned()]
+        },
         is_generator_bound: false,
         lag_growth_per_second: Some(3.0),
         totals: totals(20.0, rate as f64),
