@@ -207,7 +207,8 @@ impl Step for Events {
             let options = load::Options {
                 connections: scene.endpoints.api.len().max(2),
                 batch: 100,
-                per_second: None,
+                profile: None,
+                give_up_after: None,
                 patience: scene.patience,
                 workload: workload.clone(),
             };

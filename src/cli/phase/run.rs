@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::Exit;
-use super::super::arguments::{Execution, Locking, PlanFile, duration};
+use super::super::arguments::{Budget, Execution, Locking, PlanFile, duration};
 use super::super::error::Error;
 use super::super::execution::{self, Approval, Order, Teller};
 use super::super::interrupt::Interrupts;
@@ -65,6 +65,8 @@ pub(super) struct Arguments {
         default_value = "30s", value_parser = duration
     )]
     patience: Duration,
+    #[command(flatten)]
+    budget: Budget,
     #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
@@ -287,6 +289,7 @@ impl Run<'_> {
                 ..Options::default()
             },
             approval: self.approval,
+            budget: Some(self.arguments.budget),
             refresh: true,
             parallelism: self.arguments.execution.parallelism.into(),
             json: false,
