@@ -186,8 +186,8 @@ fn a_shard_outlives_its_primary_and_loses_nothing() {
         "{said}\n{}",
         String::from_utf8_lossy(&load.stderr)
     );
-    let account: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    let account = &account["account"];
+    let result: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let account = &result["result"]["account"];
     assert_eq!(
         (&account["lost"], &account["doubled"]),
         (&0.into(), &0.into()),
