@@ -192,8 +192,10 @@ impl Cluster {
         let started = Instant::now();
         let acknowledged: Mutex<Vec<Instant>> = Mutex::new(vec![started]);
         let refusal: Mutex<Option<String>> = Mutex::new(None);
+        let to = Mutex::new(from.clone());
         let sending = (0..workload.count).map(|index| {
-            let (series, producer, acknowledged, refusal) = (&series, &producer, &acknowledged, &refusal);
+            let (series, producer, acknowledged) = (&series, &producer, &acknowledged);
+            let (refusal, to) = (&refusal, &to);
             async move {
                 let due = within.mul_f64(index as f64 / workload.count.max(1) as f64);
                 tokio::time::sleep_until((started + due).into()).await;
@@ -201,10 +203,14 @@ impl Cluster {
                 let key = series.account_id(item.account).to_string();
                 let record = FutureRecord::to(topic).key(&key).payload(&item.body);
                 match producer.send(record, patience).await {
-                    Ok(_) => acknowledged
-                        .lock()
-                        .expect("nobody panics while holding it")
-                        .push(Instant::now()),
+                    Ok(delivery) => {
+                        let now = Instant::now();
+                        let mut times = acknowledged.lock().expect("nobody panics while holding it");
+                        times.push(now);
+                        let mut to = to.lock().expect("nobody panics while holding it");
+                        let end = to.entry(delivery.partition).or_default();
+                        *end = delivery.offset.saturating_add(1).max(*end);
+                    }
                     Err((error, _)) => {
                         let mut first = refusal.lock().expect("nobody panics while holding it");
                         first.get_or_insert_with(|| error.to_string());
@@ -213,7 +219,6 @@ impl Cluster {
             }
         });
         join_all(sending).await;
-        let to = self.ends(topic).await?;
         let mut times = acknowledged.into_inner().expect("nobody panics while holding it");
         times.sort();
         let pauses = times.windows(2).map(|pair| pair[1] - pair[0]);
@@ -222,7 +227,7 @@ impl Cluster {
                 workload: workload.clone(),
                 topic: topic.to_owned(),
                 from,
-                to,
+                to: to.into_inner().expect("nobody panics while holding it"),
             },
             acknowledged: times.len() as u64 - 1,
             refusal: refusal.into_inner().expect("nobody panics while holding it"),

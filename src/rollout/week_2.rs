@@ -377,10 +377,10 @@ pub(super) async fn usage_reaches(
             Err(why) => refusal = Some(why),
         }
         if started.elapsed() > scene.patience {
-            return match (reached, refusal) {
-                (0, Some(why)) => Err(why),
-                _ => Ok(reached),
-            };
+            if let Some(why) = refusal {
+                tracing::warn!(account, %why, "the usage of an account could not be read");
+            }
+            return Ok(reached);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
