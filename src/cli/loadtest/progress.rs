@@ -93,7 +93,7 @@ fn event(stage: Stage, sent: u64, count: u64, text: &str, interval: &Interval) -
 pub(super) fn line(message: &str, kind: &str, body: serde_json::Value) -> serde_json::Value {
     let mut line = json!({
         "@level": "info",
-        "@message": message,
+        "@message": anstream::adapter::strip_str(message).to_string(),
         "@module": "vvbill.load",
         "@timestamp": Timestamp::now().to_string(),
         "type": kind,
