@@ -125,6 +125,10 @@ pub struct Postgres {
     /// Connections to each shard.
     #[arg(long, env = "VVBILL_INGEST_SHARD_CONNECTIONS", default_value_t = 4)]
     pub shard_connections: usize,
+    /// A shard that says nothing for this long is asked anew on another connection. A batch that it
+    /// may only be slow with gets twice the time at each further try, eight times at most.
+    #[arg(long, env = "VVBILL_INGEST_SHARD_TIMEOUT_MS", default_value_t = 10_000)]
+    pub shard_timeout_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -248,6 +252,12 @@ impl OccurredWindow {
             before_seconds: self.occurred_before_seconds,
             after_seconds: self.occurred_after_seconds,
         }
+    }
+}
+
+impl Postgres {
+    pub fn shard_timeout(&self) -> Duration {
+        Duration::from_millis(self.shard_timeout_ms.max(1))
     }
 }
 

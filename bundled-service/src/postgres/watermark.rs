@@ -69,17 +69,20 @@ pub async fn claim(
          set epoch = w.epoch + 1, updated_at = now() returning epoch, next";
     let of_shard = LedgerError::of(pool.shard());
     let mut lease = pool.lease().await?;
-    let statement = lease.prepare(TAKE).await.map_err(&of_shard)?;
-    let row = lease
-        .client()
-        .query_one(&statement, &[&log_id, &partition, &oldest])
-        .await;
-    let row = row.map_err(&of_shard)?;
-    lease.give_back();
-    let claim = Claim {
-        epoch: row.get(0),
-        next: row.get(1),
+    let taking = async {
+        let statement = lease.prepare(TAKE).await.map_err(&of_shard)?;
+        let row = lease
+            .client()
+            .query_one(&statement, &[&log_id, &partition, &oldest])
+            .await;
+        let row = row.map_err(&of_shard)?;
+        lease.give_back();
+        Ok(Claim {
+            epoch: row.get(0),
+            next: row.get(1),
+        })
     };
+    let claim = pool.answered(taking).await?;
     if claim.next < oldest {
         let shard = pool.shard();
         return Err(LedgerError::RecordsGone {
