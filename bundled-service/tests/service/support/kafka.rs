@@ -2,18 +2,21 @@
 
 use super::{
     eventually, free_port,
+    line::Line,
     process::{Process, User, command},
 };
+use rustix::process::Signal;
 use std::{fs, path::PathBuf, process::Command};
 use vvbill_ingest::log_identity::{LogIdentity, LogIdentityError};
 
 const VERSION: &str = "4.3.1";
 
-/// A broker and its folder.
+/// A broker and its folder. Whoever asks at the line is told the line's address, as that of the broker.
 pub(crate) struct Kafka {
     process: Process,
     folder: tempfile::TempDir,
     port: u16,
+    pub(crate) line: Line,
 }
 
 fn class_path() -> String {
@@ -36,19 +39,22 @@ impl Kafka {
             .prefix("vvbill-kafka-")
             .tempdir()
             .unwrap();
-        let (port, controller) = (free_port(), free_port());
+        let (port, controller, behind) = (free_port(), free_port(), free_port());
+        let line = Line::to(behind);
         let root = folder.path().display();
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},\
+             LINE://127.0.0.1:{behind}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port},LINE://{}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LINE:PLAINTEXT\n\
              log.dirs={root}/data\noffsets.topic.replication.factor=1\n\
              offsets.topic.num.partitions=4\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              group.initial.rebalance.delay.ms=0\ngroup.min.session.timeout.ms=1000\n\
-             auto.create.topics.enable=false\nmessage.max.bytes=2097152\n"
+             auto.create.topics.enable=false\nmessage.max.bytes=2097152\n",
+            line.address()
         );
         let path = folder.path().join("server.properties");
         fs::write(&path, properties).unwrap();
@@ -72,6 +78,7 @@ impl Kafka {
             process,
             folder,
             port,
+            line,
         };
         kafka.wait_until_ready();
         kafka
@@ -104,6 +111,10 @@ impl Kafka {
 
     pub(crate) fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     pub(crate) fn kill(&mut self) {

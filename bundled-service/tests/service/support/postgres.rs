@@ -4,12 +4,17 @@ use super::{
     eventually, free_port,
     process::{Process, User, command},
 };
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use rustix::process::Signal;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 /// A server and its folder.
 pub(crate) struct Postgres {
-    _process: Process,
-    _folder: tempfile::TempDir,
+    process: Process,
+    folder: tempfile::TempDir,
     port: u16,
 }
 
@@ -52,30 +57,69 @@ impl Postgres {
             .expect("initdb not found: run `cargo xtask setup`");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = free_port();
-        let mut server = command(User::Unprivileged, &program("postgres"));
+        let server = Self {
+            process: Self::launch(folder.path(), port),
+            folder,
+            port,
+        };
+        server.wait_until_ready();
         server
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
+    }
+
+    fn launch(folder: &Path, port: u16) -> Process {
+        let mut server = command(User::Unprivileged, &program("postgres"));
+        server.arg("-D").arg(folder.join("data")).args([
+            "-p",
+            &port.to_string(),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            "",
+        ]);
         // Tests kill our processes, not the machine: what the kernel has is safe.
         for setting in ["fsync=off", "shared_buffers=32MB", "max_connections=60"] {
             server.args(["-c", setting]);
         }
-        let process = Process::start("Postgres", server, &folder.path().join("postgres.log"));
-        let server = Self {
-            _process: process,
-            _folder: folder,
-            port,
-        };
-        eventually("Postgres answers", 30, || server.connect("postgres").ok());
-        server
+        Process::start("Postgres", server, &folder.join("postgres.log"))
+    }
+
+    fn wait_until_ready(&self) {
+        eventually("Postgres answers", 30, || self.connect("postgres").ok());
     }
 
     pub(crate) fn dsn(&self, database: &str) -> String {
-        format!(
-            "host=127.0.0.1 port={} user=postgres dbname={database}",
-            self.port
-        )
+        dsn(self.port, database)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// To every process of the server.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal_all(signal);
+    }
+
+    /// Ends in order, as for a backup.
+    pub(crate) fn stop(&mut self) {
+        self.process.signal(Signal::INT);
+        self.process.wait(20);
+    }
+
+    /// No server process is told: they end as their connections and the postmaster are gone.
+    pub(crate) fn kill(&mut self) {
+        self.process.signal_all(Signal::KILL);
+        self.process.kill();
+    }
+
+    pub(crate) fn restart(&mut self) {
+        let _ = fs::remove_file(self.data().join("postmaster.pid"));
+        self.process = Self::launch(self.folder.path(), self.port);
+        self.wait_until_ready();
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     pub(crate) fn connect(&self, database: &str) -> Result<Database, tokio_postgres::Error> {
@@ -89,6 +133,11 @@ impl Postgres {
         })?;
         Ok(Database { runtime, client })
     }
+}
+
+/// A connection string of a server, or of a line to it.
+pub(crate) fn dsn(port: u16, database: &str) -> String {
+    format!("host=127.0.0.1 port={port} user=postgres dbname={database}")
 }
 
 /// A connection that blocks.

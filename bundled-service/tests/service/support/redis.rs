@@ -4,6 +4,7 @@ use super::{
     eventually, free_port,
     process::{Process, User, command},
 };
+use rustix::process::Signal;
 
 /// A server and its folder.
 pub(crate) struct Redis {
@@ -53,6 +54,10 @@ impl Redis {
 
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     pub(crate) fn kill(&mut self) {

@@ -4,7 +4,8 @@ use super::{
     Platform,
     events::Record,
     eventually, free_port,
-    postgres::Database,
+    line::Line,
+    postgres::{self, Database},
     process::{Process, User, command},
     redis::{Redis, Sentinels},
 };
@@ -36,12 +37,39 @@ pub(crate) struct World {
     pub(crate) redis: Redis,
     /// Where Redis runs under Sentinels, which then say where it is.
     pub(crate) sentinels: Option<Sentinels>,
+    /// Where the service reaches each server over a line; the test itself does not.
+    pub(crate) lines: Option<Lines>,
     pub(crate) name: String,
     folder: tempfile::TempDir,
     workers: AtomicU32,
 }
 
+/// Lines to what is the world's own; the broker has one already.
+pub(crate) struct Lines {
+    pub(crate) redis: Line,
+    pub(crate) shards: [Line; 2],
+}
+
 impl World {
+    /// With lines between the service and all that it needs.
+    pub(crate) fn over_lines(platform: Arc<Platform>, test: &str) -> Self {
+        let mut world = Self::on(platform, test);
+        world.lines = Some(Lines {
+            redis: Line::to(world.redis.port),
+            shards: [0, 1].map(|shard: usize| Line::to(world.platform.shards[shard].port())),
+        });
+        world
+    }
+
+    pub(crate) fn lines(&self) -> &Lines {
+        self.lines.as_ref().expect("the world was made with lines")
+    }
+
+    /// To harm the platform, which must be this world's alone.
+    pub(crate) fn platform_mut(&mut self) -> &mut Platform {
+        Arc::get_mut(&mut self.platform).expect("nobody shares the platform")
+    }
+
     pub(crate) fn new(test: &str) -> Self {
         Self::on(Platform::shared(), test)
     }
@@ -59,6 +87,7 @@ impl World {
             platform,
             redis: Redis::start(),
             sentinels: None,
+            lines: None,
             name,
             folder,
             workers: AtomicU32::new(0),
@@ -93,17 +122,25 @@ impl World {
 
     /// The settings of this world, as variables.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let shards = self.platform.shards.iter().map(|shard| shard.dsn(&self.name));
-        let (mode, redis) = match &self.sentinels {
-            Some(sentinels) => ("sentinel", sentinels.addresses()),
-            None => ("primary-endpoint", self.redis.address()),
+        let shards = [0, 1].map(|shard: usize| match &self.lines {
+            Some(lines) => postgres::dsn(lines.shards[shard].port(), &self.name),
+            None => self.platform.shards[shard].dsn(&self.name),
+        });
+        let (mode, redis) = match (&self.sentinels, &self.lines) {
+            (Some(sentinels), _) => ("sentinel", sentinels.addresses()),
+            (None, Some(lines)) => ("primary-endpoint", lines.redis.address()),
+            (None, None) => ("primary-endpoint", self.redis.address()),
+        };
+        let brokers = match &self.lines {
+            Some(_) => self.platform.kafka.line.address(),
+            None => self.brokers(),
         };
         vec![
-            ("VVBILL_INGEST_KAFKA_BROKERS", self.brokers()),
+            ("VVBILL_INGEST_KAFKA_BROKERS", brokers),
             ("VVBILL_INGEST_TOPIC", self.name.clone()),
             ("VVBILL_INGEST_DEAD_LETTER_TOPIC", self.dead_topic()),
             ("VVBILL_INGEST_GROUP", self.name.clone()),
-            ("VVBILL_INGEST_SHARDS", shards.collect::<Vec<_>>().join(";")),
+            ("VVBILL_INGEST_SHARDS", shards.join(";")),
             ("VVBILL_INGEST_REDIS_MODE", mode.to_owned()),
             ("VVBILL_INGEST_REDIS", redis),
             ("VVBILL_INGEST_SESSION_TIMEOUT_MS", "3000".to_owned()),
