@@ -95,6 +95,23 @@ pub async fn claim(
     Ok(claim)
 }
 
+/// The epoch of a partition's owner; `None` before the first.
+pub async fn read_epoch(
+    pool: &Arc<ShardPool>,
+    log_id: i16,
+    partition: i32,
+) -> Result<Option<i64>, LedgerError> {
+    let lease = pool.lease().await?;
+    let reading = async {
+        let select = "select epoch from watermarks where log_id = $1 and partition = $2";
+        let row = lease.client().query_opt(select, &[&log_id, &partition]).await;
+        let row = row.map_err(LedgerError::of(pool.shard()))?;
+        lease.give_back();
+        Ok(row.map(|row| row.get(0)))
+    };
+    pool.answered(reading).await
+}
+
 /// The watermarks of a log: partition → next offset.
 pub async fn read_watermarks(pool: &Arc<ShardPool>, log_id: i16) -> Result<HashMap<i32, i64>, LedgerError> {
     let lease = pool.lease().await?;
