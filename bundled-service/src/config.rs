@@ -194,7 +194,8 @@ pub struct Api {
     /// Most bytes of request bodies that are under way at once; above it the answer is 429.
     #[arg(long, env = "VVBILL_INGEST_API_IN_FLIGHT_BYTES", default_value_t = 64 << 20)]
     pub api_in_flight_bytes: usize,
-    /// How long Kafka may take to acknowledge before the answer is 503.
+    /// How long Kafka may take to acknowledge before the answer is 503, or a worker's dead letter is
+    /// tried by another producer.
     #[arg(long, env = "VVBILL_INGEST_PRODUCE_TIMEOUT_MS", default_value_t = 10_000)]
     pub produce_timeout_ms: u64,
     /// How long a client may take to send a request's body before the answer is 408.
