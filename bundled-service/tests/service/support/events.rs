@@ -95,6 +95,11 @@ impl Generator {
         self.by_account.values().map(|(_, sum)| sum).sum()
     }
 
+    /// For choices of the test's own.
+    pub(crate) fn random(&mut self) -> &mut ChaCha8Rng {
+        &mut self.random
+    }
+
     pub(crate) fn pause_ms(&mut self, range: std::ops::Range<u64>) -> u64 {
         self.random.random_range(range)
     }

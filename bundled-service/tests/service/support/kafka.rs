@@ -1,6 +1,7 @@
 //! A single broker in KRaft mode, from the jars that the set-up keeps.
 
 use super::{
+    disk::Disk,
     eventually, free_port,
     line::Line,
     process::{Process, User, command},
@@ -17,6 +18,7 @@ pub(crate) struct Kafka {
     folder: tempfile::TempDir,
     port: u16,
     pub(crate) line: Line,
+    disk: Option<Disk>,
 }
 
 fn class_path() -> String {
@@ -33,15 +35,27 @@ fn class_path() -> String {
     format!("{}/*", libs.display())
 }
 
+fn enter(disk: Option<&Disk>, command: Command) -> Command {
+    match disk {
+        Some(disk) => disk.enter(&command),
+        None => command,
+    }
+}
+
 impl Kafka {
     pub(crate) fn start() -> Self {
+        Self::start_on(None)
+    }
+
+    /// With its log on a disk of its own, where one is given.
+    pub(crate) fn start_on(disk: Option<Disk>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("vvbill-kafka-")
             .tempdir()
             .unwrap();
         let (port, controller, behind) = (free_port(), free_port(), free_port());
         let line = Line::to(behind);
-        let root = folder.path().display();
+        let root = disk.as_ref().map_or(folder.path(), |disk| &disk.path).display();
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
@@ -61,11 +75,13 @@ impl Kafka {
         let log4j = "Configuration:\n  name: console\n  Appenders:\n    Console:\n      name: out\n\
                      \x20 Loggers:\n    Root:\n      level: warn\n      AppenderRef:\n        ref: out\n";
         fs::write(folder.path().join("log4j2.yaml"), log4j).unwrap();
-        let format = Command::new("java")
+        let mut format = Command::new("java");
+        format
             .args(["-cp", &class_path(), "kafka.tools.StorageTool", "format", "-t"])
             .arg("dGhlLXRlc3QtY2x1c3Rlcg")
             .arg("-c")
-            .arg(&path)
+            .arg(&path);
+        let format = enter(disk.as_ref(), format)
             .output()
             .expect("java not found: run `cargo xtask setup`");
         assert!(
@@ -73,18 +89,19 @@ impl Kafka {
             "{}",
             String::from_utf8_lossy(&format.stderr)
         );
-        let process = Self::launch(folder.path());
+        let process = Self::launch(folder.path(), disk.as_ref());
         let mut kafka = Self {
             process,
             folder,
             port,
             line,
+            disk,
         };
         kafka.wait_until_ready();
         kafka
     }
 
-    fn launch(folder: &std::path::Path) -> Process {
+    fn launch(folder: &std::path::Path, disk: Option<&Disk>) -> Process {
         let mut java = command(User::Same, "java");
         java.args([
             "-Xms128m",
@@ -95,7 +112,7 @@ impl Kafka {
         java.arg(format!("-Djava.io.tmpdir={}", folder.display()))
             .args(["-cp", &class_path(), "kafka.Kafka"])
             .arg(folder.join("server.properties"));
-        Process::start("Kafka", java, &folder.join("kafka.log"))
+        Process::start("Kafka", enter(disk, java), &folder.join("kafka.log"))
     }
 
     fn wait_until_ready(&mut self) {
@@ -122,7 +139,21 @@ impl Kafka {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.process = Self::launch(self.folder.path());
+        self.process = Self::launch(self.folder.path(), self.disk.as_ref());
         self.wait_until_ready();
+    }
+
+    /// The disk of its own.
+    pub(crate) fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("it was started on a disk")
+    }
+
+    /// A broker that gave up is started again, as its keeper does.
+    pub(crate) fn restart_if_ended(&mut self) -> bool {
+        let ended = self.process.has_ended();
+        if ended {
+            self.restart();
+        }
+        ended
     }
 }

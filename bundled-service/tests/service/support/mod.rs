@@ -4,6 +4,8 @@
 //! test that uses them; should the test process die, the kernel ends them.
 
 pub(crate) mod api;
+pub(crate) mod clock;
+pub(crate) mod disk;
 pub(crate) mod events;
 pub(crate) mod kafka;
 pub(crate) mod line;

@@ -85,13 +85,6 @@ pub(crate) fn usage(client: &Client, account: u64) -> Option<(i64, i128)> {
     Some(sum)
 }
 
-/// A part of a metric's text: the value of the line that starts with `name`.
-pub(crate) fn metric(client: &Client, name: &str) -> Option<f64> {
-    let text = client.get("/metrics")?.text;
-    let line = text.lines().find(|line| line.starts_with(name))?;
-    line.rsplit(' ').next()?.parse().ok()
-}
-
 /// Is usage answered by Redis or by Postgres?
 pub(crate) fn source(client: &Client, account: u64) -> Option<String> {
     let answer = client.get(&format!("/v1/accounts/{account}/usage?granularity=total"))?;

@@ -53,7 +53,11 @@ pub(crate) struct Lines {
 impl World {
     /// With lines between the service and all that it needs.
     pub(crate) fn over_lines(platform: Arc<Platform>, test: &str) -> Self {
-        let mut world = Self::on(platform, test);
+        Self::over_lines_with(platform, test, Redis::start())
+    }
+
+    pub(crate) fn over_lines_with(platform: Arc<Platform>, test: &str, redis: Redis) -> Self {
+        let mut world = Self::with(platform, test, redis);
         world.lines = Some(Lines {
             redis: Line::to(world.redis.port),
             shards: [0, 1].map(|shard: usize| Line::to(world.platform.shards[shard].port())),
@@ -75,6 +79,10 @@ impl World {
     }
 
     pub(crate) fn on(platform: Arc<Platform>, test: &str) -> Self {
+        Self::with(platform, test, Redis::start())
+    }
+
+    fn with(platform: Arc<Platform>, test: &str, redis: Redis) -> Self {
         let name = format!("{test}_{}", NUMBER.fetch_add(1, Relaxed));
         for shard in &platform.shards {
             shard
@@ -85,7 +93,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let world = Self {
             platform,
-            redis: Redis::start(),
+            redis,
             sentinels: None,
             lines: None,
             name,
@@ -163,11 +171,17 @@ impl World {
 
     /// Starts the service; answers with the port that it listens on.
     pub(crate) fn start(&self, arguments: &[&str]) -> (Process, u16) {
+        self.start_with(arguments, &[])
+    }
+
+    /// With variables beside the world's own.
+    pub(crate) fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Process, u16) {
         let number = self.workers.fetch_add(1, Relaxed);
         let port = free_port();
         let mut service = command(User::Same, env!("CARGO_BIN_EXE_vvbill-ingest"));
         service.arg("run").args(arguments).envs(self.variables());
         service.env("VVBILL_INGEST_LISTEN", format!("127.0.0.1:{port}"));
+        service.envs(variables.iter().copied());
         let log = self.folder.path().join(format!("service-{number}.log"));
         (Process::start(&format!("service {number}"), service, &log), port)
     }
