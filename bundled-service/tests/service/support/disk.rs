@@ -4,7 +4,10 @@
 //! it, whatever becomes of the test. Who is not root makes it in a user namespace; where the kernel permits neither,
 //! the test fails and says so.
 
-use super::{eventually, process::Process};
+use super::{
+    eventually,
+    process::{Process, User},
+};
 use std::{fs, io::Write, path::PathBuf, process::Command};
 
 /// A disk, and the process that holds it.
@@ -50,11 +53,15 @@ impl Disk {
     }
 
     /// `command`, as a process that sees the disk.
-    pub(crate) fn enter(&self, command: &Command) -> Command {
+    pub(crate) fn enter(&self, user: User, command: &Command) -> Command {
         let mut entering = Command::new("nsenter");
         entering.args(["--target", &self.holder.pid().to_string(), "--mount"]);
         if !rustix::process::geteuid().is_root() {
             entering.args(["--user", "--preserve-credentials"]);
+            if user == User::Unprivileged {
+                // In the holder's user namespace we look like root.
+                entering.args(["--", "unshare", "--user", "--map-user", "1000"]);
+            }
         }
         entering
             .arg("--")

@@ -37,7 +37,7 @@ fn class_path() -> String {
 
 fn enter(disk: Option<&Disk>, command: Command) -> Command {
     match disk {
-        Some(disk) => disk.enter(&command),
+        Some(disk) => disk.enter(User::Same, &command),
         None => command,
     }
 }

@@ -40,7 +40,7 @@ struct Place {
 impl Place {
     fn enter(&self, command: Command) -> Command {
         match &self.disk {
-            Some(disk) => disk.enter(&command),
+            Some(disk) => disk.enter(User::Unprivileged, &command),
             None => command,
         }
     }

@@ -45,7 +45,7 @@ impl Redis {
         server.args(["--appendonly", append, "--dir"]);
         server.arg(disk.map_or(folder.path(), |disk| &disk.path));
         let server = match disk {
-            Some(disk) => disk.enter(&server),
+            Some(disk) => disk.enter(User::Same, &server),
             None => server,
         };
         Process::start("Redis", server, &folder.path().join("redis.log"))
@@ -102,16 +102,18 @@ pub(crate) struct Sentinels {
 }
 
 impl Sentinels {
-    pub(crate) fn watch(master: &Redis) -> Self {
+    /// `master` is the port at which it is found: its own, or that of a line to it.
+    pub(crate) fn watch(master: u16) -> Self {
         let replica = Redis::start();
-        let port = master.port.to_string();
-        let _: String = replica.ask(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
+        let _: String = replica
+            .ask(&["REPLICAOF", "127.0.0.1", &master.to_string()])
+            .unwrap();
         let folder = tempfile::Builder::new()
             .prefix("vvbill-sentinel-")
             .tempdir()
             .unwrap();
         let sentinels = (0..3)
-            .map(|number| Self::launch(&folder, number, master.port))
+            .map(|number| Self::launch(&folder, number, master))
             .collect();
         let watching = Self {
             replica,

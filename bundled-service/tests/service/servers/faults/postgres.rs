@@ -1,7 +1,10 @@
 //! The line to one of two shards: its outage stays its own.
 
 use super::{EVERY_MODE, Scene};
-use crate::support::{eventually, line::Mode};
+use crate::support::{
+    eventually,
+    line::{HALF_OPEN, Mode},
+};
 use std::{
     thread::sleep,
     time::{Duration, Instant},
@@ -42,5 +45,35 @@ fn a_shard_behind_a_bad_line() {
         });
         eprintln!("{mode:?}: rows again after {:.1} s", well.elapsed().as_secs_f64());
     }
+    scene.end(30);
+}
+
+/// Protects: a session whose transaction the service gave up, and whose server was never told, doesn't keep the watermark
+/// locked: the next connection ends it.
+#[test]
+fn a_session_that_is_given_up_holds_no_lock() {
+    let scene = Scene::shared("given_up");
+    let (line, lock) = (&scene.world.lines().shards[1], scene.world.database(1));
+    lock.execute("begin; lock table usage_hourly in share mode");
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' \
+                   and datname = current_database()";
+    eventually("transactions wait for the lock", 10, || {
+        (lock.number(waiting) > 0).then_some(())
+    });
+    line.set(HALF_OPEN);
+    lock.execute("commit");
+    let idle = "select count(*) from pg_stat_activity where state = 'idle in transaction' \
+                and datname = current_database()";
+    eventually("they wait for the service now", 5, || {
+        (lock.number(idle) > 0).then_some(())
+    });
+    // Longer than the service waits.
+    sleep(Duration::from_secs(3));
+    assert!(lock.number(idle) > 0, "their server was never told");
+    line.set(Mode::Pass);
+    scene.wait_for_rows(1, BACK_WITHIN_SECONDS);
+    eventually("nothing is left of them", BACK_WITHIN_SECONDS, || {
+        (lock.number(idle) == 0).then_some(())
+    });
     scene.end(30);
 }

@@ -2,9 +2,11 @@
 
 use super::{EVERY_MODE, Scene};
 use crate::support::{
-    eventually,
-    line::Mode,
+    Platform, eventually,
+    line::{HALF_OPEN, Mode},
+    redis::Sentinels,
     verdict::{source, usage},
+    world::World,
 };
 use std::{
     thread::sleep,
@@ -42,5 +44,33 @@ fn redis_behind_a_bad_line() {
         });
         sleep(Duration::from_millis(200));
     }
+    scene.end(20);
+}
+
+/// Protects: a master that nobody reaches, though it lives, is replaced; when it is back, and still takes itself for one,
+/// nothing of it is read and nothing written to it counts.
+#[test]
+fn a_master_behind_a_line_that_is_lost() {
+    let mut world = World::over_lines(Platform::shared(), "line_sentinel");
+    world.sentinels = Some(Sentinels::watch(world.lines().redis.port()));
+    let scene = Scene::on(world, "line_sentinel");
+    let by_redis = || (source(&scene.api.client, 1)? == "redis").then_some(());
+    eventually("Redis has totals", 20, by_redis);
+    let line = &scene.world.lines().redis;
+    line.set(HALF_OPEN);
+    let replica = &scene.world.sentinels.as_ref().unwrap().replica;
+    eventually("the replica is the master", 20, || {
+        let role: Vec<redis::Value> = replica.ask(&["ROLE"]).ok()?;
+        (role[0] == redis::Value::BulkString(b"master".to_vec())).then_some(())
+    });
+    eventually("the new master answers", 20, by_redis);
+    line.set(Mode::Pass);
+    let since = Instant::now();
+    while since.elapsed() < LASTS {
+        assert!(usage(&scene.api.client, 1).is_some());
+        scene.stream.wait_until_taken(2);
+        sleep(Duration::from_millis(100));
+    }
+    eventually("Redis answers", 20, by_redis);
     scene.end(20);
 }
