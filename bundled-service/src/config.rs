@@ -125,6 +125,10 @@ pub struct Postgres {
     /// Connections to each shard.
     #[arg(long, env = "VVBILL_INGEST_SHARD_CONNECTIONS", default_value_t = 4)]
     pub shard_connections: usize,
+    /// A shard that says nothing for this long is asked anew on another connection. A batch that it
+    /// may only be slow with gets twice the time at each further try, eight times at most.
+    #[arg(long, env = "VVBILL_INGEST_SHARD_TIMEOUT_MS", default_value_t = 10_000)]
+    pub shard_timeout_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -190,7 +194,8 @@ pub struct Api {
     /// Most bytes of request bodies that are under way at once; above it the answer is 429.
     #[arg(long, env = "VVBILL_INGEST_API_IN_FLIGHT_BYTES", default_value_t = 64 << 20)]
     pub api_in_flight_bytes: usize,
-    /// How long Kafka may take to acknowledge before the answer is 503.
+    /// How long Kafka may take to acknowledge before the answer is 503, or a worker's dead letter is
+    /// tried by another producer.
     #[arg(long, env = "VVBILL_INGEST_PRODUCE_TIMEOUT_MS", default_value_t = 10_000)]
     pub produce_timeout_ms: u64,
     /// How long a client may take to send a request's body before the answer is 408.
@@ -248,6 +253,12 @@ impl OccurredWindow {
             before_seconds: self.occurred_before_seconds,
             after_seconds: self.occurred_after_seconds,
         }
+    }
+}
+
+impl Postgres {
+    pub fn shard_timeout(&self) -> Duration {
+        Duration::from_millis(self.shard_timeout_ms.max(1))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The dead-letter topic: what could not be taken, why, and where it came from.
 //!
-//! A letter may be written twice (after a crash); readers count an origin once. It depends on Kafka
-//! alone and never decides whether an event is bad.
+//! A letter may be written twice (after a crash, or when the first try went unanswered); readers count
+//! an origin once. It depends on Kafka alone and never decides whether an event is bad.
 
 use crate::{
     config,
@@ -16,10 +16,12 @@ use futures::{
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{FutureProducer, FutureRecord},
-    util::Timeout,
+    producer::{DeliveryFuture, FutureProducer, FutureRecord},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// Resolves when Kafka has the letter; `Err` says why it never will.
 pub type Acknowledgement = Shared<BoxFuture<'static, Result<(), Arc<str>>>>;
@@ -60,33 +62,121 @@ pub struct Place {
 /// Writes letters. Cheap to clone.
 #[derive(Clone)]
 pub struct DeadLetters {
-    producer: FutureProducer,
+    producers: Arc<Producers>,
     topic: Arc<str>,
     log: Arc<LogIdentity>,
     metrics: Arc<Metrics>,
     processed: Arc<Counter>,
 }
 
+/// The producer, made anew when it leaves letters unanswered for too long or meets a fatal error:
+/// librdkafka may never find back to a partition that had no leader for a moment (its issue 5430).
+struct Producers {
+    settings: ClientConfig,
+    current: Mutex<Numbered>,
+}
+
+/// A producer, and how many there were before it.
+#[derive(Clone)]
+struct Numbered {
+    number: u64,
+    producer: FutureProducer,
+}
+
+/// A letter on its way, and the producer that has it.
+struct Handed {
+    number: u64,
+    delivery: Result<DeliveryFuture, KafkaError>,
+}
+
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+impl Producers {
+    fn new(settings: ClientConfig) -> Result<Self, KafkaError> {
+        let producer = settings.create()?;
+        Ok(Self {
+            settings,
+            current: Mutex::new(Numbered { number: 0, producer }),
+        })
+    }
+
+    fn current(&self) -> Numbered {
+        self.current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Hands a letter over. Waits only while the producer's queue is full.
+    fn hand_over(&self, topic: &str, key: &str, value: &[u8]) -> Handed {
+        let Numbered { number, producer } = self.current();
+        let mut record = FutureRecord::to(topic).key(key).payload(value);
+        loop {
+            let delivery = match producer.send_result(record) {
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                    record = again;
+                    std::thread::sleep(Duration::from_millis(5));
+                    continue;
+                }
+                Ok(delivery) => Ok(delivery),
+                Err((error, _)) => Err(error),
+            };
+            return Handed { number, delivery };
+        }
+    }
+
+    /// Puts a new producer in the place of that one, if nobody has done so already.
+    fn renew(&self, number: u64, reason: &str) -> Result<(), KafkaError> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.number != number {
+            return Ok(());
+        }
+        tracing::warn!(reason, "the dead letters' producer is made anew");
+        let producer = self.settings.create()?;
+        let number = number + 1;
+        let old = std::mem::replace(&mut *current, Numbered { number, producer });
+        drop(current);
+        // The end of a producer takes its time.
+        std::thread::spawn(move || drop(old));
+        Ok(())
+    }
+}
+
+/// Is it the producer that failed, or the way to Kafka, and not the letter?
+fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::MessageTimedOut
+                | RDKafkaErrorCode::PurgeQueue
+                | RDKafkaErrorCode::PurgeInflight
+                | RDKafkaErrorCode::Fatal
+        )
+    )
+}
+
 impl DeadLetters {
+    /// A letter that is not acknowledged within `timeout` is handed to a new producer.
     pub fn new(
         kafka: &config::Kafka,
+        timeout: Duration,
         log: Arc<LogIdentity>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let producer = ClientConfig::new()
+        let mut settings = ClientConfig::new();
+        settings
             .set("bootstrap.servers", &kafka.kafka_brokers)
             .set("client.id", "vvbill-ingest-dead-letters")
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4")
-            // A letter is tried for as long as it takes: its watermark waits.
-            .set("message.timeout.ms", "0")
-            .set("queue.buffering.max.kbytes", "32768")
-            .create()?;
+            .set("message.timeout.ms", timeout.as_millis().max(1_000).to_string())
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("queue.buffering.max.kbytes", "32768");
         let processed = metrics.events_processed_total.with(&["dead_letter", "none"]);
         Ok(Self {
-            producer,
+            producers: Arc::new(Producers::new(settings)?),
             topic: kafka.dead_letter_topic.as_str().into(),
             log,
             metrics,
@@ -94,7 +184,8 @@ impl DeadLetters {
         })
     }
 
-    /// Hands a letter to the producer. Waits only while the producer's queue is full.
+    /// Hands a letter over; it is tried for as long as it takes: its watermark waits. Blocks only
+    /// while the producer's queue is full.
     pub fn send(&self, place: Place, payload: &[u8], why: &Rejection) -> Acknowledgement {
         let letter = self.letter(place, payload, why);
         let value = serde_json::to_vec(&letter).expect("a letter has only string keys");
@@ -105,36 +196,30 @@ impl DeadLetters {
         self.metrics.ingest_dead_letters_total.with(&[why.code()]).add(1);
         self.processed.add(1);
         tracing::debug!(place.partition, place.offset, reason = why.code(), "dead letter");
-        let mut record = FutureRecord::to(&self.topic).key(&key).payload(&value);
-        loop {
-            match self.producer.send_result(record) {
-                Ok(delivery) => {
-                    return async move {
-                        match delivery.await {
-                            Ok(Ok(_)) => Ok(()),
-                            Ok(Err((error, _))) => Err(error.to_string().into()),
-                            Err(_) => Err("the producer was closed".into()),
-                        }
-                    }
-                    .boxed()
-                    .shared();
-                }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
-                    record = again;
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Err((error, _)) => {
-                    let why: Arc<str> = error.to_string().into();
-                    return futures::future::ready(Err(why)).boxed().shared();
-                }
+        let (producers, topic) = (Arc::clone(&self.producers), Arc::clone(&self.topic));
+        let mut handed = producers.hand_over(&topic, &key, &value);
+        async move {
+            loop {
+                let Handed { number, delivery } = handed;
+                let reason = match delivery {
+                    Ok(delivery) => match delivery.await {
+                        Ok(Ok(_)) => return Ok(()),
+                        Ok(Err((error, _))) if !passes(&error) => return Err(error.to_string().into()),
+                        Ok(Err((error, _))) => error.to_string(),
+                        Err(_) => "the producer was closed".to_owned(),
+                    },
+                    Err(error) if !passes(&error) => return Err(error.to_string().into()),
+                    Err(error) => error.to_string(),
+                };
+                producers
+                    .renew(number, &reason)
+                    .map_err(|error| Arc::from(error.to_string()))?;
+                tokio::time::sleep(RETRY_PAUSE).await;
+                handed = producers.hand_over(&topic, &key, &value);
             }
         }
-    }
-
-    /// Waits until every letter is acknowledged, at most this long.
-    pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        use rdkafka::producer::Producer;
-        self.producer.flush(Timeout::After(timeout))
+        .boxed()
+        .shared()
     }
 
     fn letter(&self, place: Place, payload: &[u8], why: &Rejection) -> Letter {

@@ -141,7 +141,8 @@ async fn serve(run: &config::Run, shared: &Shared, stop: CancellationToken) -> R
 
 async fn run_worker(run: &config::Run, shared: &Shared, stop: CancellationToken) -> Result<(), ServiceError> {
     let metrics = Arc::clone(&shared.metrics);
-    let dead_letters = DeadLetters::new(&run.kafka, Arc::clone(&shared.log), metrics)?;
+    let timeout = Duration::from_millis(run.api.produce_timeout_ms);
+    let dead_letters = DeadLetters::new(&run.kafka, timeout, Arc::clone(&shared.log), metrics)?;
     let settings = worker::Settings {
         kafka: run.kafka.clone(),
         worker: run.worker.clone(),

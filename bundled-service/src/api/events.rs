@@ -26,9 +26,11 @@ const MAX_INDEXES: usize = 100;
 /// Of a body that is refused, so much is read all the same, for so long.
 const MAX_DISCARDED_BYTES: usize = 16 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(1);
-/// Clocks may differ this much from Kafka's before an event is refused here that Kafka's own time
-/// would let pass. The worker judges by that time.
+/// What is known of Kafka's time may be off by so much before an event is refused here that Kafka's
+/// own time would let pass. The worker judges by that time.
 const CLOCK_SLACK_SECONDS: i64 = 600;
+/// This machine's clock alone is not believed any closer than this.
+const UNSURE_SLACK_SECONDS: i64 = 26 * 3_600;
 
 #[derive(Serialize)]
 struct Accepted {
@@ -174,7 +176,7 @@ fn check(api: &Api, key: Option<&Key>, format: Format, body: Bytes) -> Result<Ch
     // CloudEvents are written anew as the events that they stand for.
     let mut rewritten = Vec::new();
     for (index, range) in ranges.into_iter().enumerate() {
-        let event = match read_event(format, &body[range.clone()], now, api.limits.window) {
+        let event = match read_event(api, format, &body[range.clone()], now) {
             Ok(event) => event,
             Err(rejection) => {
                 rejected.push(refuse(index, &rejection, rejected.len()));
@@ -207,12 +209,18 @@ fn check(api: &Api, key: Option<&Key>, format: Format, body: Bytes) -> Result<Ch
     })
 }
 
-fn read_event(format: Format, text: &[u8], now: Timestamp, window: Window) -> Result<Event<'_>, Rejection> {
+fn read_event<'a>(api: &Api, format: Format, text: &'a [u8], now: Timestamp) -> Result<Event<'a>, Rejection> {
     let event = match format.is_cloud() {
         true => event::from_cloud_event(text)?,
         false => event::parse(text)?,
     };
-    event.check_time(now, window)?;
+    // Of two clocks the one that lets it pass is right here: the worker decides.
+    if event.check_time(now, api.limits.window).is_err() {
+        match api.log.now() {
+            Some(of_log) => event.check_time(of_log, api.limits.window)?,
+            None => event.check_time(now, api.limits.unsure_window)?,
+        }
+    }
     Ok(event)
 }
 
@@ -243,6 +251,14 @@ pub(super) fn lenient(window: Window, produce_timeout_seconds: i64) -> Window {
     Window {
         before_seconds: window.before_seconds.saturating_add(slack),
         after_seconds: window.after_seconds.saturating_add(slack),
+    }
+}
+
+/// The window for a clock that may be about a day off.
+pub(super) fn unsure(window: Window) -> Window {
+    Window {
+        before_seconds: window.before_seconds.saturating_add(UNSURE_SLACK_SECONDS),
+        after_seconds: window.after_seconds.saturating_add(UNSURE_SLACK_SECONDS),
     }
 }
 

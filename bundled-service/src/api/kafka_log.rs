@@ -2,15 +2,17 @@
 
 use super::{
     in_flight::Reservation,
+    kafka_clock::KafkaClock,
     log::{Appended, Entry, Log, Records},
 };
 use crate::{
     config,
+    event::Timestamp,
     metrics::{Counter, Metrics},
 };
 use futures::future::BoxFuture;
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientConfig, ClientContext, Message as _, Timestamp as KafkaTimestamp,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
@@ -48,29 +50,35 @@ pub(super) struct KafkaLog {
     timeout: Duration,
     /// Made anew after a fatal error, which an idempotent producer can't recover from, and when it stays cut off.
     producer: RwLock<Producer>,
+    noted: Noted,
+    looks_cut_off: AtomicU32,
+    seen: Mutex<Result<(), String>>,
+}
+
+/// What producers note, one after another.
+#[derive(Clone)]
+struct Noted {
     acknowledged: Arc<Counter>,
     /// Records that were given up since the last look.
     given_up: Arc<AtomicUsize>,
-    looks_cut_off: AtomicU32,
-    seen: Mutex<Result<(), String>>,
+    clock: Arc<KafkaClock>,
 }
 
 impl KafkaLog {
     pub(super) fn new(kafka: &config::Kafka, api: &config::Api, metrics: &Metrics) -> KafkaResult<Self> {
         let settings = settings(kafka, api);
-        let acknowledged = metrics.events_accepted_total.with(&[]);
-        let given_up = Arc::new(AtomicUsize::new(0));
-        let producer = settings.create_with_context(Acknowledgements {
-            acknowledged: Arc::clone(&acknowledged),
-            given_up: Arc::clone(&given_up),
-        })?;
+        let noted = Noted {
+            acknowledged: metrics.events_accepted_total.with(&[]),
+            given_up: Arc::default(),
+            clock: Arc::new(KafkaClock::new()),
+        };
+        let producer = settings.create_with_context(Acknowledgements(noted.clone()))?;
         Ok(Self {
             settings,
             topic: kafka.topic.clone(),
             timeout: Duration::from_millis(api.produce_timeout_ms),
             producer: RwLock::new(producer),
-            acknowledged,
-            given_up,
+            noted,
             looks_cut_off: AtomicU32::new(0),
             seen: Mutex::new(Err("not asked yet".to_owned())),
         })
@@ -105,7 +113,7 @@ impl KafkaLog {
 
     /// Takes note of a look, and makes the producer anew when it was cut off for too long.
     fn judge(&self, seen: &Result<(), String>) {
-        let given_up = self.given_up.swap(0, AcqRel);
+        let given_up = self.noted.given_up.swap(0, AcqRel);
         if seen.is_ok() && given_up == 0 {
             self.looks_cut_off.store(0, Release);
             return;
@@ -125,10 +133,8 @@ impl KafkaLog {
     /// Puts a new producer in the place of `current`, and answers with the old one.
     fn renew(&self, current: &mut Producer, given_up: usize, reason: &str) -> Option<Producer> {
         tracing::warn!(given_up, reason, "the producer is made anew");
-        match self.settings.create_with_context(Acknowledgements {
-            acknowledged: Arc::clone(&self.acknowledged),
-            given_up: Arc::clone(&self.given_up),
-        }) {
+        let context = Acknowledgements(self.noted.clone());
+        match self.settings.create_with_context(context) {
             Ok(fresh) => Some(std::mem::replace(current, fresh)),
             Err(error) => {
                 tracing::error!(%error, "no new producer");
@@ -220,6 +226,10 @@ impl KafkaLog {
 impl Log for KafkaLog {
     fn append(&self, records: Records, reservation: Reservation) -> BoxFuture<'_, Appended> {
         Box::pin(self.append(records, reservation))
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.noted.clock.now()
     }
 
     fn reachable(&self) -> Result<(), String> {
@@ -325,10 +335,7 @@ impl Delivery {
 }
 
 /// Called on the producer's own thread, once for each record.
-struct Acknowledgements {
-    acknowledged: Arc<Counter>,
-    given_up: Arc<AtomicUsize>,
-}
+struct Acknowledgements(Noted);
 
 impl ClientContext for Acknowledgements {}
 
@@ -337,13 +344,17 @@ impl ProducerContext for Acknowledgements {
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Arc<Delivery>) {
         match result {
-            Ok(_) => {
-                self.acknowledged.add(1);
+            Ok(record) => {
+                // A producer's own time would only be ours again.
+                if let KafkaTimestamp::LogAppendTime(appended_ms) = record.timestamp() {
+                    self.0.clock.learn(appended_ms);
+                }
+                self.0.acknowledged.add(1);
                 delivery.acknowledge();
             }
             Err((error, _)) => {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut) {
-                    self.given_up.fetch_add(1, AcqRel);
+                    self.0.given_up.fetch_add(1, AcqRel);
                 }
                 delivery.give_up(1, error);
             }
@@ -388,7 +399,7 @@ mod tests {
         let second = log.producer();
         assert_ne!(producer(), first.client().native_ptr());
         for _ in 0..3 {
-            log.given_up.fetch_add(1, AcqRel);
+            log.noted.given_up.fetch_add(1, AcqRel);
             log.judge(&Ok(()));
         }
         assert_ne!(producer(), second.client().native_ptr());

@@ -1,7 +1,7 @@
 //! Where accepted events go: a log that says when they are durable.
 
 use super::in_flight::Reservation;
-use crate::event::AccountId;
+use crate::event::{AccountId, Timestamp};
 use axum::body::Bytes;
 use futures::future::BoxFuture;
 use std::ops::Range;
@@ -13,6 +13,9 @@ pub(super) trait Log: Send + Sync {
     /// Records go on even when the answer is no longer waited for; the reservation is kept for as
     /// long as any of them is under way.
     fn append(&self, records: Records, reservation: Reservation) -> BoxFuture<'_, Appended>;
+
+    /// The time by the log's own clock, once it is known: it is the one that counts, ours may be wrong.
+    fn now(&self) -> Option<Timestamp>;
 
     /// Could it append now? Otherwise why not. Costs nothing: it tells what was last seen.
     fn reachable(&self) -> Result<(), String>;

@@ -7,6 +7,7 @@
 mod events;
 mod framing;
 mod in_flight;
+mod kafka_clock;
 mod kafka_log;
 pub mod keys;
 mod log;
@@ -131,6 +132,8 @@ struct Limits {
     usage_timeout: Duration,
     /// Wider than the worker's, which judges by Kafka's time: what is refused here is certainly out.
     window: Window,
+    /// Wider still: for as long as Kafka's time is not known.
+    unsure_window: Window,
 }
 
 /// Whom the API serves.
@@ -154,6 +157,7 @@ impl Api {
                 body_timeout: Duration::from_millis(run.api.body_timeout_ms),
                 usage_timeout: USAGE_TIMEOUT,
                 window: events::lenient(run.worker.window.window(), produce_seconds),
+                unsure_window: events::unsure(run.worker.window.window()),
             },
             produce_duration: shared.metrics.produce_duration_seconds.with(&[]),
             metrics: Arc::clone(&shared.metrics),

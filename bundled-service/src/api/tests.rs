@@ -47,6 +47,8 @@ struct FakeLog {
     /// One for each request that may be answered.
     answers: Semaphore,
     reachable: AtomicBool,
+    /// Its clock is so many seconds ahead of ours; `None` when it has not told the time yet.
+    ahead_seconds: Mutex<Option<i64>>,
 }
 
 impl Default for FakeLog {
@@ -56,6 +58,7 @@ impl Default for FakeLog {
             acknowledges: Mutex::new(usize::MAX),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
             reachable: AtomicBool::new(true),
+            ahead_seconds: Mutex::new(Some(0)),
         }
     }
 }
@@ -77,6 +80,13 @@ impl Log for FakeLog {
                 cause: (!all).then(|| "told to".to_owned()),
             }
         })
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        let ahead = (*self.ahead_seconds.lock().unwrap())?;
+        Some(Timestamp::from_millis(
+            super::events::now().millis() + ahead * 1_000,
+        ))
     }
 
     fn reachable(&self) -> Result<(), String> {
@@ -222,8 +232,12 @@ fn post(key: &str, content_type: &str) -> axum::http::request::Builder {
 
 /// A sound event of now.
 fn event(account: i64) -> String {
+    event_at(account, super::events::now().millis())
+}
+
+fn event_at(account: i64, millis: i64) -> String {
     let id = uuid::Uuid::now_v7();
-    let now = super::events::now().millis();
+    let now = millis;
     format!(
         r#"{{"event_id":"{id}","account_id":{account},"metric":"api.calls","quantity":"1.5","occurred_at":{now},"properties":{{"a":[1]}}}}"#
     )

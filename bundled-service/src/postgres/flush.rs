@@ -12,7 +12,10 @@ use crate::{
     event::{AccountId, Event, EventId, Quantity, Rejection},
     metrics::Metrics,
 };
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_postgres::Transaction;
 
 /// What a batch came to.
@@ -49,20 +52,25 @@ pub struct Owner {
     pub metrics: Arc<Metrics>,
 }
 
-/// Writes a batch. Call it again after [`FlushError::Passing`]: it finds out what became of the
-/// first try.
-pub async fn flush(pool: &Arc<ShardPool>, batch: &Batch, owner: &Owner) -> Result<Flushed, FlushError> {
+/// Writes a batch, each try within `limit`. Call it again after [`FlushError::Passing`]: it finds out
+/// what became of the first try.
+pub async fn flush(
+    pool: &Arc<ShardPool>,
+    batch: &Batch,
+    owner: &Owner,
+    limit: Duration,
+) -> Result<Flushed, FlushError> {
     for acknowledgement in &batch.dead_letters {
         acknowledgement.clone().await.map_err(FlushError::DeadLetter)?;
     }
-    match attempt(pool, batch, owner, Way::Fast).await {
+    match bounded(pool, batch, owner, Way::Fast, limit).await {
         Err(Failure::Postgres(error)) if remedy(&error) == Remedy::Bisect => {
             if !is_unique_violation(&error) {
                 let reason = describe(&error);
                 tracing::info!(batch.partition, %batch.shard, reason, "looking for the refused row");
                 pool.forget_days();
             }
-            attempt(pool, batch, owner, Way::Careful).await
+            bounded(pool, batch, owner, Way::Careful, limit).await
         }
         other => other,
     }
@@ -108,12 +116,33 @@ impl Failure {
 const ADVANCE: &str = "update watermarks set next = $1, updated_at = now() \
      where log_id = $2 and partition = $3 and next = $4 and epoch = $5";
 
-async fn attempt(pool: &Arc<ShardPool>, batch: &Batch, owner: &Owner, way: Way) -> Result<Flushed, Failure> {
-    let started = Instant::now();
-    let mut lease = pool
+/// An attempt that is given up after `limit`: what it came to is unknown then. Waiting for one of the
+/// pool's connections is not the server's silence.
+async fn bounded(
+    pool: &Arc<ShardPool>,
+    batch: &Batch,
+    owner: &Owner,
+    way: Way,
+    limit: Duration,
+) -> Result<Flushed, Failure> {
+    let lease = pool
         .lease()
         .await
         .map_err(|error| Failure::Other(of_lease(error)))?;
+    match tokio::time::timeout(limit, attempt(pool, lease, batch, owner, way)).await {
+        Ok(done) => done,
+        Err(_) => Err(Failure::Other(FlushError::Passing(pool.silent()))),
+    }
+}
+
+async fn attempt(
+    pool: &Arc<ShardPool>,
+    mut lease: Lease,
+    batch: &Batch,
+    owner: &Owner,
+    way: Way,
+) -> Result<Flushed, Failure> {
+    let started = Instant::now();
     ensure_days(pool, &mut lease, batch).await?;
     let advance = lease.prepare(ADVANCE).await?;
     let upsert = lease.prepare(rollup::UPSERT).await?;

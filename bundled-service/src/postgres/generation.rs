@@ -15,14 +15,17 @@ pub struct Life {
 
 pub async fn read_life(pool: &Arc<ShardPool>) -> Result<Life, LedgerError> {
     let lease = pool.lease().await?;
-    let select = "select generation, run_id from redis_generation";
-    let row = lease.client().query_one(select, &[]).await;
-    let row = row.map_err(LedgerError::of(pool.shard()))?;
-    lease.give_back();
-    Ok(Life {
-        generation: row.get(0),
-        run_id: row.get(1),
-    })
+    let reading = async {
+        let select = "select generation, run_id from redis_generation";
+        let row = lease.client().query_one(select, &[]).await;
+        let row = row.map_err(LedgerError::of(pool.shard()))?;
+        lease.give_back();
+        Ok(Life {
+            generation: row.get(0),
+            run_id: row.get(1),
+        })
+    };
+    pool.answered(reading).await
 }
 
 /// Raises the generation past `seen`; where someone else did so already, theirs is the answer.
@@ -33,10 +36,14 @@ pub async fn raise_generation(
     reason: &str,
 ) -> Result<Life, LedgerError> {
     let lease = pool.lease().await?;
-    let update = "update redis_generation set generation = generation + 1, run_id = $2, \
-                  raised_at = now(), reason = $3 where generation = $1";
-    let raised = lease.client().execute(update, &[&seen, &run_id, &reason]).await;
-    raised.map_err(LedgerError::of(pool.shard()))?;
-    lease.give_back();
+    let raising = async {
+        let update = "update redis_generation set generation = generation + 1, run_id = $2, \
+                      raised_at = now(), reason = $3 where generation = $1";
+        let raised = lease.client().execute(update, &[&seen, &run_id, &reason]).await;
+        raised.map_err(LedgerError::of(pool.shard()))?;
+        lease.give_back();
+        Ok(())
+    };
+    pool.answered(raising).await?;
     read_life(pool).await
 }

@@ -22,7 +22,7 @@ pub use rollup::Total;
 pub use slot_map::{load_slot_map, publish_first_slot_map};
 pub use usage::{Committed, read_usage};
 pub(crate) use watermark::PostgresUuid;
-pub use watermark::{Claim, claim, read_watermarks, register_log};
+pub use watermark::{Claim, claim, read_epoch, read_watermarks, register_log};
 
 use tokio_postgres::error::SqlState;
 

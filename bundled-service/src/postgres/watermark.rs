@@ -69,17 +69,20 @@ pub async fn claim(
          set epoch = w.epoch + 1, updated_at = now() returning epoch, next";
     let of_shard = LedgerError::of(pool.shard());
     let mut lease = pool.lease().await?;
-    let statement = lease.prepare(TAKE).await.map_err(&of_shard)?;
-    let row = lease
-        .client()
-        .query_one(&statement, &[&log_id, &partition, &oldest])
-        .await;
-    let row = row.map_err(&of_shard)?;
-    lease.give_back();
-    let claim = Claim {
-        epoch: row.get(0),
-        next: row.get(1),
+    let taking = async {
+        let statement = lease.prepare(TAKE).await.map_err(&of_shard)?;
+        let row = lease
+            .client()
+            .query_one(&statement, &[&log_id, &partition, &oldest])
+            .await;
+        let row = row.map_err(&of_shard)?;
+        lease.give_back();
+        Ok(Claim {
+            epoch: row.get(0),
+            next: row.get(1),
+        })
     };
+    let claim = pool.answered(taking).await?;
     if claim.next < oldest {
         let shard = pool.shard();
         return Err(LedgerError::RecordsGone {
@@ -90,6 +93,23 @@ pub async fn claim(
         });
     }
     Ok(claim)
+}
+
+/// The epoch of a partition's owner; `None` before the first.
+pub async fn read_epoch(
+    pool: &Arc<ShardPool>,
+    log_id: i16,
+    partition: i32,
+) -> Result<Option<i64>, LedgerError> {
+    let lease = pool.lease().await?;
+    let reading = async {
+        let select = "select epoch from watermarks where log_id = $1 and partition = $2";
+        let row = lease.client().query_opt(select, &[&log_id, &partition]).await;
+        let row = row.map_err(LedgerError::of(pool.shard()))?;
+        lease.give_back();
+        Ok(row.map(|row| row.get(0)))
+    };
+    pool.answered(reading).await
 }
 
 /// The watermarks of a log: partition → next offset.

@@ -7,7 +7,8 @@
 use super::{Connector, RedisError, generation_key, prefix};
 use crate::{
     metrics::Metrics,
-    postgres::{self, Life, ShardPool},
+    postgres::{self, LedgerError, Life, ShardPool},
+    slot::Shard,
 };
 use redis::aio::MultiplexedConnection;
 use std::{
@@ -83,6 +84,16 @@ impl Lives {
             .unwrap_or_else(PoisonError::into_inner)
             .live
             .clone()
+    }
+
+    /// The owner that Postgres knows of a partition.
+    pub(super) async fn epoch(
+        &self,
+        shard: Shard,
+        log_id: i16,
+        partition: i32,
+    ) -> Result<Option<i64>, LedgerError> {
+        postgres::read_epoch(&self.pools[shard.index()], log_id, partition).await
     }
 
     /// Ends a life, because of what happened in it.
@@ -170,8 +181,9 @@ impl Lives {
                 life
             } else if self.raising == Raising::Follows {
                 // A worker will raise it, or has not written the key yet. Reading is safe as soon
-                // as both agree.
-                if found != Some(life.generation) {
+                // as both agree, on the very server that the generation began on: another one may hold
+                // the same generation as it was earlier.
+                if found != Some(life.generation) || life.run_id != connected.run_id {
                     return Err(RedisError::Stale);
                 }
                 life

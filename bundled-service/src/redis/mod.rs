@@ -38,7 +38,7 @@ pub enum RedisError {
     Server(#[from] redis::RedisError),
     #[error("{address} is a {role}, not the master")]
     NotMaster { address: String, role: String },
-    #[error("Redis has lost what it held ({0})")]
+    #[error("what Redis holds can't be trusted ({0})")]
     Lost(&'static str),
     #[error("another process has raised the generation")]
     Stale,
@@ -90,6 +90,9 @@ fn verdict(answer: Value) -> Result<(String, Vec<Value>), RedisError> {
         "FENCED" => Err(RedisError::Fenced),
         "NIL" => Err(RedisError::Lost("a key is missing")),
         "GAP" => Err(RedisError::Lost("a batch was committed without it")),
+        "AHEAD" => Err(RedisError::Lost(
+            "it heard of a batch that Postgres does not have: Postgres is back at an earlier state",
+        )),
         _ => Ok((word, rest)),
     }
 }

@@ -91,9 +91,10 @@ impl UsageReader {
             });
         }
         self.metrics.redis_cache_misses_total.with(&[]).add(1);
-        let read = postgres::read_usage(&self.pools[shard], self.log_ids[shard], query);
-        let read = timeout(PATIENCE, read).await;
-        let read = read.map_err(|_| UsageError(format!("shard {shard} does not answer in time")))?;
+        let pool = &self.pools[shard];
+        let read = postgres::read_usage(pool, self.log_ids[shard], query);
+        let read = timeout(PATIENCE.min(pool.timeout()), read).await;
+        let read = read.map_err(|_| UsageError(pool.silent().to_string()))?;
         let committed = read.map_err(|error| UsageError(error.to_string()))?;
         let mut pending = found.map(|found| found.pending).unwrap_or_default();
         // A batch below the watermark is in the rollups already.

@@ -29,6 +29,7 @@ pub enum Stored {
 pub struct Writer {
     lives: Arc<Lives>,
     shard: Shard,
+    log_id: i16,
     partition: i32,
     epoch: i64,
     pending_cap_bytes: u64,
@@ -42,6 +43,7 @@ impl Writer {
     pub fn new(
         lives: Arc<Lives>,
         shard: Shard,
+        log_id: i16,
         partition: i32,
         epoch: i64,
         next: i64,
@@ -50,6 +52,7 @@ impl Writer {
         Self {
             lives,
             shard,
+            log_id,
             partition,
             epoch,
             pending_cap_bytes,
@@ -84,7 +87,10 @@ impl Writer {
             .arg(from)
             .invoke_async(&mut live.connection.clone())
             .await?;
-        let (_, rest) = verdict(answer)?;
+        let (_, rest) = match verdict(answer) {
+            Err(RedisError::Fenced) => return Err(self.fenced().await),
+            other => other?,
+        };
         let mut offsets = Vec::with_capacity(rest.len());
         for value in rest {
             offsets.push(i64::from_redis_value(value).map_err(redis::RedisError::from)?);
@@ -159,6 +165,17 @@ impl Writer {
                     "the next batch does not start where the last one ended",
                 ))
             }
+        }
+    }
+
+    /// Redis knows a later owner. Where Postgres, which makes owners, knows none, Postgres is back at
+    /// an earlier state than Redis.
+    async fn fenced(&self) -> RedisError {
+        match self.lives.epoch(self.shard, self.log_id, self.partition).await {
+            Ok(Some(epoch)) if epoch <= self.epoch => {
+                RedisError::Lost("its owner of a partition is one that Postgres does not know")
+            }
+            _ => RedisError::Fenced,
         }
     }
 

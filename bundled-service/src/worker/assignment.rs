@@ -189,6 +189,7 @@ impl Assignment {
         let mut writer = Writer::new(
             Arc::clone(&shared.lives),
             place,
+            shared.log_ids[shard],
             number,
             claim.epoch,
             claim.next,

@@ -7,7 +7,7 @@ use super::Trouble;
 use crate::{
     batch::Batch,
     metrics::{Counter, Gauge, Histogram, Metrics},
-    postgres::{FlushError, Flushed, Owner, ShardPool, flush},
+    postgres::{FlushError, Flushed, LedgerError, Owner, ShardPool, flush},
     redis::{Lives, Stored, Writer, complete},
 };
 use std::{
@@ -170,6 +170,8 @@ struct Committing {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A server that is slow with a batch, not silent, gets up to so much more time for it.
+const MOST_PATIENCE: u32 = 8;
 
 impl Committing {
     async fn run(self, mut flushing: mpsc::UnboundedReceiver<Held>) {
@@ -187,10 +189,15 @@ impl Committing {
     /// `None` when this owner is done here; the consumer has been told why.
     async fn commit(&self, batch: &Batch) -> Option<Flushed> {
         let mut pause = FIRST_PAUSE;
+        let mut patience = 1;
         loop {
-            let trouble = match flush(&self.pool, batch, &self.owner).await {
+            let limit = self.pool.timeout() * patience;
+            let trouble = match flush(&self.pool, batch, &self.owner, limit).await {
                 Ok(flushed) => return Some(flushed),
                 Err(FlushError::Passing(error)) => {
+                    if matches!(error, LedgerError::Silent { .. }) {
+                        patience = (patience * 2).min(MOST_PATIENCE);
+                    }
                     tracing::warn!(%error, batch.partition, %batch.shard, "trying again");
                     self.observe.retries.add(1);
                     tokio::time::sleep(pause).await;

@@ -109,6 +109,30 @@ async fn bad_events_are_refused_alone() {
     );
 }
 
+/// Protects: an event that is right by Kafka's clock is taken, however wrong ours is; what no clock lets pass is not.
+#[tokio::test]
+async fn times_are_judged_by_the_logs_clock() {
+    let harness = Harness::new();
+    let hours = |hours: i64| event_at(1, crate::api::events::now().millis() + hours * 3_600_000);
+    // (Kafka's clock is ahead by so many hours, the event by so many, is it taken)
+    for (ahead, at, taken) in [
+        (Some(0), 0, true),
+        (Some(0), 2, false),
+        (Some(2), 2, true),
+        (Some(2), 4, false),
+        (Some(-2), 0, true),
+        (None, 2, true),
+        (None, 26, true),
+        (None, 28, false),
+        (None, -35 * 24, true),
+        (None, -36 * 24, false),
+    ] {
+        *harness.log.ahead_seconds.lock().unwrap() = ahead.map(|hours: i64| hours * 3_600);
+        let answer = harness.post("application/json", hours(at)).await;
+        assert_eq!(answer.status == 202, taken, "{ahead:?} {at}: {}", answer.body);
+    }
+}
+
 /// Of thousands of bad events each is named, and the answer stays small.
 #[tokio::test]
 async fn an_answer_is_bounded() {

@@ -1,7 +1,8 @@
 -- Takes a partition for an owner.
 -- KEYS[1] generation key. ARGV: generation, prefix, partition, epoch, committed, from.
 -- Answers {'OK', next, cut…}: the ranges that are pending from `from` on, by their ends.
--- {'GAP'} when a batch was committed without Redis hearing of it: totals can't be trusted.
+-- {'GAP'} when a batch was committed without Redis hearing of it, {'AHEAD'} when Redis heard of one
+-- that Postgres does not have (any more): totals can't be trusted.
 local live = redis.call('GET', KEYS[1])
 if live ~= ARGV[1] then return {'STALE'} end
 local prefix, partition = ARGV[2], ARGV[3]
@@ -29,6 +30,7 @@ end
 
 -- What was committed by an earlier owner who did not come to say so.
 local done = redis.call('HGET', prefix .. 'done', partition)
+if done and tonumber(done) > committed then return {'AHEAD'} end
 if done and tonumber(done) < committed then
   local at = tonumber(done)
   while at < committed do

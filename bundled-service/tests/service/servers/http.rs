@@ -1,9 +1,12 @@
 //! The API in front of a real log.
 
-mod client;
-
-use crate::support::{Platform, events::Generator, eventually, world::World};
-use client::{Api, create_key};
+use crate::support::{
+    Platform,
+    api::{Api, create_key},
+    events::Generator,
+    eventually,
+    world::World,
+};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},

@@ -2,6 +2,7 @@
 
 mod bad_events;
 mod crashes;
+mod faults;
 mod flow;
 mod http;
 mod reconcile;

@@ -189,7 +189,7 @@ fn a_killed_worker_leaves_no_wrong_usage() {
 #[test]
 fn usage_is_right_after_a_failover() {
     let mut world = World::new("failover");
-    world.sentinels = Some(Sentinels::watch(&world.redis));
+    world.sentinels = Some(Sentinels::watch(world.redis.port));
     let mut generator = Generator::new("failover", 40);
     let mut worker = world.start_worker();
     let reader = Reader::start(&world);

@@ -15,6 +15,7 @@ pub(crate) struct Record {
 pub(crate) struct Generator {
     random: ChaCha8Rng,
     pub(crate) accounts: u64,
+    /// Each distinct event.
     sent: Vec<Record>,
     /// Distinct events, and the sum of their quantities in millionths.
     pub(crate) distinct: i64,
@@ -80,8 +81,23 @@ impl Generator {
         uuid::Builder::from_unix_timestamp_millis(millis as u64, &random).into_uuid()
     }
 
+    /// Event id → account and quantity in millionths, of each distinct event.
+    pub(crate) fn rows(&self) -> BTreeMap<String, (i64, i64)> {
+        let row = |record: &Record| {
+            let event = vvbill_ingest::event::parse(record.json.as_bytes()).unwrap();
+            let id = uuid::Uuid::from_bytes(*event.id.as_bytes()).to_string();
+            (id, (event.account.get(), event.quantity.millionths()))
+        };
+        self.sent.iter().map(row).collect()
+    }
+
     pub(crate) fn total(&self) -> i128 {
         self.by_account.values().map(|(_, sum)| sum).sum()
+    }
+
+    /// For choices of the test's own.
+    pub(crate) fn random(&mut self) -> &mut ChaCha8Rng {
+        &mut self.random
     }
 
     pub(crate) fn pause_ms(&mut self, range: std::ops::Range<u64>) -> u64 {

@@ -3,11 +3,17 @@
 //! Servers listen on loopback, on ports that were free, in temporary folders. They end with the last
 //! test that uses them; should the test process die, the kernel ends them.
 
+pub(crate) mod api;
+pub(crate) mod clock;
+pub(crate) mod disk;
 pub(crate) mod events;
 pub(crate) mod kafka;
+pub(crate) mod line;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod redis;
+pub(crate) mod stream;
+pub(crate) mod verdict;
 pub(crate) mod world;
 
 use kafka::Kafka;

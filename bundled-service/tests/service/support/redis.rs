@@ -1,41 +1,59 @@
 //! A Redis server.
 
 use super::{
+    disk::Disk,
     eventually, free_port,
     process::{Process, User, command},
 };
+use rustix::process::Signal;
 
 /// A server and its folder.
 pub(crate) struct Redis {
     process: Process,
     folder: tempfile::TempDir,
+    disk: Option<Disk>,
     pub(crate) port: u16,
 }
 
 impl Redis {
     pub(crate) fn start() -> Self {
+        Self::start_on(None)
+    }
+
+    /// With its append-only file on a disk of its own, where one is given; without one it keeps no file.
+    pub(crate) fn start_on(disk: Option<Disk>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("vvbill-redis-")
             .tempdir()
             .unwrap();
         let port = free_port();
         let redis = Self {
-            process: Self::launch(&folder, port),
+            process: Self::launch(&folder, disk.as_ref(), port),
             folder,
+            disk,
             port,
         };
         redis.wait_until_ready();
         redis
     }
 
-    fn launch(folder: &tempfile::TempDir, port: u16) -> Process {
+    fn launch(folder: &tempfile::TempDir, disk: Option<&Disk>, port: u16) -> Process {
         let mut server = command(User::Same, "redis-server");
         server.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-        server.args(["--appendonly", "no", "--maxmemory", "256mb"]);
-        server
-            .args(["--maxmemory-policy", "noeviction", "--dir"])
-            .arg(folder.path());
+        server.args(["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]);
+        let append = if disk.is_some() { "yes" } else { "no" };
+        server.args(["--appendonly", append, "--dir"]);
+        server.arg(disk.map_or(folder.path(), |disk| &disk.path));
+        let server = match disk {
+            Some(disk) => disk.enter(User::Same, &server),
+            None => server,
+        };
         Process::start("Redis", server, &folder.path().join("redis.log"))
+    }
+
+    /// The disk of its own.
+    pub(crate) fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("it was started on a disk")
     }
 
     fn wait_until_ready(&self) {
@@ -55,14 +73,23 @@ impl Redis {
         format!("127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Comes back empty.
+    /// A restart comes back to what it holds now.
+    pub(crate) fn save(&self) {
+        let _: String = self.ask(&["SAVE"]).unwrap();
+    }
+
+    /// Comes back empty, or as it was saved.
     pub(crate) fn restart(&mut self) {
         self.process.kill();
-        self.process = Self::launch(&self.folder, self.port);
+        self.process = Self::launch(&self.folder, self.disk.as_ref(), self.port);
         self.wait_until_ready();
     }
 }
@@ -75,16 +102,18 @@ pub(crate) struct Sentinels {
 }
 
 impl Sentinels {
-    pub(crate) fn watch(master: &Redis) -> Self {
+    /// `master` is the port at which it is found: its own, or that of a line to it.
+    pub(crate) fn watch(master: u16) -> Self {
         let replica = Redis::start();
-        let port = master.port.to_string();
-        let _: String = replica.ask(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
+        let _: String = replica
+            .ask(&["REPLICAOF", "127.0.0.1", &master.to_string()])
+            .unwrap();
         let folder = tempfile::Builder::new()
             .prefix("vvbill-sentinel-")
             .tempdir()
             .unwrap();
         let sentinels = (0..3)
-            .map(|number| Self::launch(&folder, number, master.port))
+            .map(|number| Self::launch(&folder, number, master))
             .collect();
         let watching = Self {
             replica,

@@ -4,7 +4,8 @@ use super::{
     Platform,
     events::Record,
     eventually, free_port,
-    postgres::Database,
+    line::Line,
+    postgres::{self, Database},
     process::{Process, User, command},
     redis::{Redis, Sentinels},
 };
@@ -36,17 +37,52 @@ pub(crate) struct World {
     pub(crate) redis: Redis,
     /// Where Redis runs under Sentinels, which then say where it is.
     pub(crate) sentinels: Option<Sentinels>,
+    /// Where the service reaches each server over a line; the test itself does not.
+    pub(crate) lines: Option<Lines>,
     pub(crate) name: String,
     folder: tempfile::TempDir,
     workers: AtomicU32,
 }
 
+/// Lines to what is the world's own; the broker has one already.
+pub(crate) struct Lines {
+    pub(crate) redis: Line,
+    pub(crate) shards: [Line; 2],
+}
+
 impl World {
+    /// With lines between the service and all that it needs.
+    pub(crate) fn over_lines(platform: Arc<Platform>, test: &str) -> Self {
+        Self::over_lines_with(platform, test, Redis::start())
+    }
+
+    pub(crate) fn over_lines_with(platform: Arc<Platform>, test: &str, redis: Redis) -> Self {
+        let mut world = Self::with(platform, test, redis);
+        world.lines = Some(Lines {
+            redis: Line::to(world.redis.port),
+            shards: [0, 1].map(|shard: usize| Line::to(world.platform.shards[shard].port())),
+        });
+        world
+    }
+
+    pub(crate) fn lines(&self) -> &Lines {
+        self.lines.as_ref().expect("the world was made with lines")
+    }
+
+    /// To harm the platform, which must be this world's alone.
+    pub(crate) fn platform_mut(&mut self) -> &mut Platform {
+        Arc::get_mut(&mut self.platform).expect("nobody shares the platform")
+    }
+
     pub(crate) fn new(test: &str) -> Self {
         Self::on(Platform::shared(), test)
     }
 
     pub(crate) fn on(platform: Arc<Platform>, test: &str) -> Self {
+        Self::with(platform, test, Redis::start())
+    }
+
+    fn with(platform: Arc<Platform>, test: &str, redis: Redis) -> Self {
         let name = format!("{test}_{}", NUMBER.fetch_add(1, Relaxed));
         for shard in &platform.shards {
             shard
@@ -57,8 +93,9 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let world = Self {
             platform,
-            redis: Redis::start(),
+            redis,
             sentinels: None,
+            lines: None,
             name,
             folder,
             workers: AtomicU32::new(0),
@@ -93,17 +130,25 @@ impl World {
 
     /// The settings of this world, as variables.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let shards = self.platform.shards.iter().map(|shard| shard.dsn(&self.name));
-        let (mode, redis) = match &self.sentinels {
-            Some(sentinels) => ("sentinel", sentinels.addresses()),
-            None => ("primary-endpoint", self.redis.address()),
+        let shards = [0, 1].map(|shard: usize| match &self.lines {
+            Some(lines) => postgres::dsn(lines.shards[shard].port(), &self.name),
+            None => self.platform.shards[shard].dsn(&self.name),
+        });
+        let (mode, redis) = match (&self.sentinels, &self.lines) {
+            (Some(sentinels), _) => ("sentinel", sentinels.addresses()),
+            (None, Some(lines)) => ("primary-endpoint", lines.redis.address()),
+            (None, None) => ("primary-endpoint", self.redis.address()),
+        };
+        let brokers = match &self.lines {
+            Some(_) => self.platform.kafka.line.address(),
+            None => self.brokers(),
         };
         vec![
-            ("VVBILL_INGEST_KAFKA_BROKERS", self.brokers()),
+            ("VVBILL_INGEST_KAFKA_BROKERS", brokers),
             ("VVBILL_INGEST_TOPIC", self.name.clone()),
             ("VVBILL_INGEST_DEAD_LETTER_TOPIC", self.dead_topic()),
             ("VVBILL_INGEST_GROUP", self.name.clone()),
-            ("VVBILL_INGEST_SHARDS", shards.collect::<Vec<_>>().join(";")),
+            ("VVBILL_INGEST_SHARDS", shards.join(";")),
             ("VVBILL_INGEST_REDIS_MODE", mode.to_owned()),
             ("VVBILL_INGEST_REDIS", redis),
             ("VVBILL_INGEST_SESSION_TIMEOUT_MS", "3000".to_owned()),
@@ -126,11 +171,17 @@ impl World {
 
     /// Starts the service; answers with the port that it listens on.
     pub(crate) fn start(&self, arguments: &[&str]) -> (Process, u16) {
+        self.start_with(arguments, &[])
+    }
+
+    /// With variables beside the world's own.
+    pub(crate) fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Process, u16) {
         let number = self.workers.fetch_add(1, Relaxed);
         let port = free_port();
         let mut service = command(User::Same, env!("CARGO_BIN_EXE_vvbill-ingest"));
         service.arg("run").args(arguments).envs(self.variables());
         service.env("VVBILL_INGEST_LISTEN", format!("127.0.0.1:{port}"));
+        service.envs(variables.iter().copied());
         let log = self.folder.path().join(format!("service-{number}.log"));
         (Process::start(&format!("service {number}"), service, &log), port)
     }

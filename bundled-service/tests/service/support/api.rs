@@ -1,6 +1,6 @@
 //! A running API, and a client of it.
 
-use crate::support::{
+use super::{
     eventually, free_port,
     process::{Process, User, command},
     world::World,
@@ -38,6 +38,11 @@ impl Api {
     }
 
     pub(crate) fn start_with_log(world: &World, flags: &[&str], level: &str) -> Self {
+        Self::start_with(world, flags, &[("RUST_LOG", level)])
+    }
+
+    /// With variables beside the world's own.
+    pub(crate) fn start_with(world: &World, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let key = create_key(world, "*");
         let port = free_port();
         let mut service = command(User::Same, env!("CARGO_BIN_EXE_vvbill-ingest"));
@@ -47,7 +52,7 @@ impl Api {
         service
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(flags);
-        service.envs(world.variables()).env("RUST_LOG", level);
+        service.envs(world.variables()).envs(variables.iter().copied());
         let log = world.file(&format!("api-{port}.log"));
         let mut process = Process::start("API", service, &log);
         let client = Client::new(port, &key);
