@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 
 use super::step::Trouble;
-use crate::provider::{Providers, Readiness, local};
+use crate::provider::{Providers, local};
 use crate::state::{Record, State};
 
 /// Who can stop what answers at a `host:port`, and start it again.
@@ -29,7 +29,6 @@ pub struct Processes {
 
 /// How long a process may take until it can be depended on again.
 const READY_WITHIN: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 impl Processes {
     /// Those that the state knows: it says which process is meant, never how it is.
@@ -68,24 +67,12 @@ impl Processes {
 
     async fn bring_back(&self, endpoint: &str) -> Result<(), Trouble> {
         let record = self.record(endpoint)?;
-        let failed = |why: &dyn std::fmt::Display| {
+        let again = self
+            .providers
+            .start_again(&record.address, &record.properties, &record.id, READY_WITHIN);
+        again.await.map_err(|why| {
             Trouble::new(format_args!("{} could not be started again", record.address), why)
-        };
-        let provider = self.providers.of(&record.address).map_err(|why| failed(&why))?;
-        provider
-            .update(&record.address, record.properties.clone(), &record.id, &[])
-            .await
-            .map_err(|why| failed(&why))?;
-        let started = Instant::now();
-        loop {
-            let asked = provider.readiness(&record.address, record.properties.clone(), &record.id);
-            match asked.await.map_err(|why| failed(&why))? {
-                Readiness::Ready => break,
-                Readiness::Failed(why) => return Err(failed(&why)),
-                Readiness::Pending(why) if started.elapsed() > READY_WITHIN => return Err(failed(&why)),
-                Readiness::Pending(_) => tokio::time::sleep(LOOK_EVERY).await,
-            }
-        }
+        })?;
         self.remember(endpoint, false);
         Ok(())
     }

@@ -184,6 +184,7 @@ impl Rig {
 
     fn scene(&self) -> Scene {
         Scene {
+            drills: Default::default(),
             spec: Arc::clone(&self.spec),
             endpoints: Endpoints::default(),
             switch: self.world.clone(),

@@ -10,6 +10,7 @@ use super::super::Exit;
 use super::super::arguments::{Budget, Execution, Locking, PlanFile, duration};
 use super::super::error::Error;
 use super::super::execution::{self, Approval, Order, Teller};
+use super::super::faults;
 use super::super::interrupt::Interrupts;
 use super::super::plan_file::Findings;
 use super::super::report::run::Narrator;
@@ -22,7 +23,7 @@ use crate::rollout::engine::{self, Ending, Listener};
 use crate::rollout::ledger::{Book, Entry};
 use crate::rollout::model::Evidence;
 use crate::rollout::week::Placed;
-use crate::rollout::{Processes, Scene, Switch, Week, gate};
+use crate::rollout::{Drills, Processes, Scene, Switch, Week, gate};
 use crate::state::LockOptions;
 
 /// Bring weeks up and prove them, or single steps
@@ -187,9 +188,14 @@ impl Run<'_> {
         let scene = Scene {
             spec: Arc::new(self.site.spec.clone()),
             endpoints: (self.site.platform.endpoints)(&self.site.spec, session.state()),
-            switch: Arc::clone(&switch),
+            switch,
             events: self.arguments.events,
             patience: self.arguments.patience,
+            drills: Drills {
+                faults: Some(faults::of(self.site, session.state())),
+                folder: self.site.folder(),
+                ..Drills::default()
+            },
         };
         let is_interrupted = AtomicBool::new(false);
         let asked = || is_interrupted.load(Ordering::Relaxed);
@@ -223,7 +229,7 @@ impl Run<'_> {
         let Some(ending) = ending else {
             self.report
                 .say("Stopped at once: what the step had stopped is started again.");
-            switch.restore().await.map_err(|why| {
+            scene.restore().await.map_err(|why| {
                 Error::new("a process that the step had stopped could not be started again")
                     .caused_by(&why)
                     .hint("`vvbill apply PLAN` starts it")

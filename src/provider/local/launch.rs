@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
-use super::marker::{CONFIGURATION_MARKER, MARKER, Process, find, marked, record};
+use super::marker::{CONFIGURATION_MARKER, MARKER, Process, find, marked, record, tree};
 use super::platform::{Platform, failed};
 use crate::provider::ProviderError;
 
@@ -128,6 +128,30 @@ pub(super) async fn stop(home: &Path, how: Stop) -> Result<(), ProviderError> {
     match fs::remove_file(record(home)) {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(failed("remove", &record(home), &why)),
         _ => Ok(()),
+    }
+}
+
+/// Kills what carries the marker `prefix`, or one under it, with all that it has started: nothing of it gets to
+/// say goodbye.
+pub(super) async fn kill(prefix: &Path) -> Result<(), ProviderError> {
+    const LIMIT: Duration = Duration::from_secs(10);
+    let start = Instant::now();
+    loop {
+        let left = tree(prefix);
+        if left.is_empty() {
+            return Ok(());
+        }
+        if start.elapsed() > LIMIT {
+            let pids: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
+            return Err(ProviderError::transient(format!(
+                "pids {} do not end even when killed",
+                pids.join(", ")
+            )));
+        }
+        for process in &left {
+            signal(process, Signal::KILL)?;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

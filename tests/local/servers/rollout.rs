@@ -121,6 +121,7 @@ fn roll_out() -> Platform {
 impl Platform {
     fn scene(&self) -> Scene {
         Scene {
+            drills: Default::default(),
             spec: Arc::new(self.spec.clone()),
             endpoints: self.endpoints.clone(),
             switch: self.switch.clone(),
