@@ -1,14 +1,12 @@
 //! Week 5: what runs is watched.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::model::Measure;
-use super::service::get;
+use super::prometheus::Prometheus;
 use super::step::{Scene, Step, Trouble};
 use crate::spec::Section;
 
@@ -17,27 +15,6 @@ pub(super) fn steps() -> Vec<Arc<dyn Step>> {
 }
 
 struct ScrapeTargets;
-
-#[derive(Deserialize)]
-struct Answer {
-    data: Targets,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Targets {
-    active_targets: Vec<Target>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Target {
-    scrape_url: String,
-    health: String,
-    last_error: String,
-}
-
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Step for ScrapeTargets {
     fn name(&self) -> &'static str {
@@ -62,13 +39,7 @@ impl Step for ScrapeTargets {
 
     fn verify<'a>(&'a self, scene: &'a Scene, _: &'a Value) -> BoxFuture<'a, Result<Vec<Measure>, Trouble>> {
         async move {
-            let base = scene.endpoints.prometheus.as_deref();
-            let base = base.ok_or_else(|| Trouble("the platform offers no Prometheus".into()))?;
-            let url = format!("{}/api/v1/targets?state=active", base.trim_end_matches('/'));
-            let (status, text) = get(url.clone(), TIMEOUT).await?;
-            let answer: Answer = serde_json::from_str(&text)
-                .map_err(|why| Trouble::new(format_args!("{url} answers {status}"), why))?;
-            let targets = answer.data.active_targets;
+            let targets = Prometheus::of(&scene.endpoints)?.targets().await?;
             let down = targets.iter().filter(|target| target.health != "up");
             let down: Vec<String> = down
                 .map(|target| format!("{} ({} {})", target.scrape_url, target.health, target.last_error))
