@@ -26,7 +26,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("image", &[]),
     (
         "rollout",
-        &["spec", "resource", "endpoints", "provider", "state", "load"],
+        &[
+            "spec",
+            "resource",
+            "endpoints",
+            "provider",
+            "state",
+            "load",
+            "render",
+        ],
     ),
 ];
 

@@ -6,6 +6,8 @@
 //! the service's own health pages for proof. Bringing up a week's sections is the caller's: this module applies
 //! nothing and prints nothing.
 
+mod alerts;
+mod dashboards;
 pub mod engine;
 mod events;
 pub mod gate;

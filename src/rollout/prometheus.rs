@@ -132,6 +132,12 @@ impl Prometheus {
         self.ask("label/__name__/values").await
     }
 
+    /// The names of the metrics that its targets tell of, with or without a value by now.
+    pub(super) async fn told_of(&self) -> Result<BTreeSet<String>, Trouble> {
+        let told: std::collections::BTreeMap<String, Value> = self.ask("metadata").await?;
+        Ok(told.into_keys().collect())
+    }
+
     /// The values that an expression gives now, one a series.
     pub(super) async fn query(&self, expression: &str) -> Result<Vec<f64>, Trouble> {
         let found: Found = self.ask(&format!("query?query={}", encoded(expression))).await?;
