@@ -46,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "state",
             "load",
             "drill",
+            "render",
         ],
     ),
 ];

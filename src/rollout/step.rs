@@ -102,6 +102,8 @@ pub struct Drills {
     pub folder: PathBuf,
     /// Every attempt so far.
     pub attempts: Arc<Vec<Attempt>>,
+    /// How long a load is held; none: as long as the week's gate says, else [`super::LOAD_FOR`].
+    pub load_for: Option<Duration>,
 }
 
 /// Why something could not be measured: the result is inconclusive.

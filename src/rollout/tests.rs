@@ -190,6 +190,7 @@ impl Rig {
             switch: self.world.clone(),
             events: 10,
             patience: Duration::ZERO,
+            load_for: None,
         }
     }
 

@@ -66,12 +66,27 @@ pub(super) struct Arguments {
         default_value = "30s", value_parser = duration
     )]
     patience: Duration,
+    /// How long week 4 holds each rate of its load: else as long as the week's gate says (`for`), else 30s
+    ///
+    /// Held for less than the gate says, the step fails: it has not shown what the gate asks. The search for the
+    /// highest rate takes up to six times as long.
+    #[arg(
+        long, value_name = "DURATION", env = "VVBILL_LOAD_FOR", hide_env_values = true, value_parser = some_time
+    )]
+    load_for: Option<Duration>,
     #[command(flatten)]
     budget: Budget,
     #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
     locking: Locking,
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if time < Duration::from_secs(1) => Err("a rate is held for `1s` or longer".into()),
+        time => Ok(time),
+    }
 }
 
 /// A week, and which of its steps; `None`: all, after an apply.
@@ -196,6 +211,7 @@ impl Run<'_> {
                 folder: self.site.folder(),
                 ..Drills::default()
             },
+            load_for: self.arguments.load_for,
         };
         let is_interrupted = AtomicBool::new(false);
         let asked = || is_interrupted.load(Ordering::Relaxed);

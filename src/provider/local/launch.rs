@@ -193,7 +193,7 @@ pub(super) async fn end(process: &Process, how: Stop) -> Result<(), ProviderErro
 }
 
 /// Through a descriptor of the process, so that a number given anew is never hit.
-fn signal(process: &Process, signal: Signal) -> Result<(), ProviderError> {
+pub(super) fn signal(process: &Process, signal: Signal) -> Result<(), ProviderError> {
     let pid = Pid::from_raw(process.pid).expect("a process has a number");
     let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else {
         return Ok(());
@@ -204,7 +204,7 @@ fn signal(process: &Process, signal: Signal) -> Result<(), ProviderError> {
     match pidfd_send_signal(&descriptor, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(why) => Err(
-            ProviderError::refused(format!("can't end pid {}: {why}", process.pid))
+            ProviderError::refused(format!("can't signal pid {}: {why}", process.pid))
                 .with_hint("run vvbill as the user who applied the plan"),
         ),
     }

@@ -53,7 +53,7 @@ pub use patroni_member::PatroniMember;
 pub use platform_folder::PlatformFolder;
 pub use postgres_database::PostgresDatabase;
 pub use postgres_server::PostgresServer;
-pub use prometheus_server::PrometheusServer;
+pub use prometheus_server::{PrometheusServer, rules_beside};
 pub use redis_sentinel::RedisSentinel;
 pub use redis_server::RedisServer;
 pub use secret_file::SecretFile;

@@ -127,6 +127,7 @@ impl Platform {
             switch: self.switch.clone(),
             events: 100,
             patience: Duration::from_secs(3),
+            load_for: Some(Duration::from_secs(2)),
         }
     }
 
