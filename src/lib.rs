@@ -8,6 +8,7 @@
 pub mod apply;
 pub mod cli;
 pub mod cost;
+pub mod drill;
 pub mod endpoints;
 pub mod image;
 pub mod leaders;

@@ -25,8 +25,29 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("leaders", &["endpoints"]),
     ("image", &[]),
     (
+        "drill",
+        &[
+            "spec",
+            "resource",
+            "endpoints",
+            "provider",
+            "state",
+            "load",
+            "leaders",
+        ],
+    ),
+    (
         "rollout",
-        &["spec", "resource", "endpoints", "provider", "state", "load"],
+        &[
+            "spec",
+            "resource",
+            "endpoints",
+            "provider",
+            "state",
+            "load",
+            "drill",
+            "render",
+        ],
     ),
 ];
 

@@ -26,6 +26,7 @@ use crate::load::open::{Profile, Threshold};
 use crate::load::{self, LoadError, Mix, Options, Popularity, Progress, Workload};
 use crate::spec::Spec;
 use crate::templates::TemplateError;
+pub(super) use profile::rate;
 use progress::{Telling, line, tell};
 
 /// Send a seeded workload to the running platform and account for every event

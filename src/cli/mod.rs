@@ -12,12 +12,14 @@ mod cost;
 mod destroy;
 mod doctor;
 mod drift;
+mod drill;
 mod endpoints;
 mod engine_error;
 mod error;
 mod execution;
 mod exit;
 mod explain;
+mod faults;
 mod gate;
 mod graph;
 mod import;
@@ -216,6 +218,7 @@ enum Command {
     Cost(cost::Arguments),
     Savings(savings::Arguments),
     Phase(phase::Arguments),
+    Drill(drill::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
     Service(service::Arguments),
@@ -256,6 +259,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Cost(arguments) => cost::run(arguments, &targets, report),
         Command::Savings(arguments) => savings::run(&arguments, report),
         Command::Phase(arguments) => wait(phase::run(arguments, targets, report)),
+        Command::Drill(arguments) => wait(drill::run(arguments, targets, report)),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
         Command::Service(arguments) => service::run(&arguments, targets, report),

@@ -91,6 +91,11 @@ impl Site {
         &self.spec.metadata.name
     }
 
+    /// Where files about it lie on this machine, beside its state where that does, too.
+    pub(crate) fn folder(&self) -> PathBuf {
+        PathBuf::from(".vvbill").join(self.name())
+    }
+
     /// Takes the lock, finishes what a dead run left in the journal, and opens the state.
     pub(crate) async fn open(
         &self,

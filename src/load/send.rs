@@ -72,8 +72,8 @@ impl Progress {
         *self.stage.lock().expect("no holder panics") = stage;
     }
 
-    /// A sender failed: the others need not go on.
-    pub(super) fn stop(&self) {
+    /// The senders need not go on: one failed, or nobody waits for them.
+    pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 

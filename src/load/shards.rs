@@ -105,7 +105,10 @@ impl Shards {
     }
 
     /// The next offset of each partition of `topic`, one entry a shard.
-    async fn committed(&self, topic: &str) -> Result<Vec<Offsets>, LoadError> {
+    ///
+    /// # Errors
+    /// When a shard can't be asked.
+    pub async fn committed(&self, topic: &str) -> Result<Vec<Offsets>, LoadError> {
         let read = self.connections.iter().map(|connection| async move {
             let rows = connection
                 .client()

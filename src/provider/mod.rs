@@ -347,6 +347,30 @@ impl Providers {
         self.0.iter().map(|provider| &**provider)
     }
 
+    /// Has what is down brought up as its properties say; answers when it can be depended on.
+    pub async fn start_again(
+        &self,
+        address: &Address,
+        properties: &Value,
+        id: &str,
+        within: Duration,
+    ) -> Result<(), ProviderError> {
+        const LOOK_EVERY: Duration = Duration::from_millis(200);
+        let provider = self.of(address)?;
+        provider.update(address, properties.clone(), id, &[]).await?;
+        let started = std::time::Instant::now();
+        loop {
+            match provider.readiness(address, properties.clone(), id).await? {
+                Readiness::Ready => return Ok(()),
+                Readiness::Failed(why) => return Err(ProviderError::refused(why)),
+                Readiness::Pending(why) if started.elapsed() > within => {
+                    return Err(ProviderError::refused(why));
+                }
+                Readiness::Pending(_) => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+
     /// What the engine knows of the address's kind; `None`: no provider has it.
     pub fn facts(&self, address: &Address) -> Option<KindFacts> {
         self.of(address).ok()?.facts(address.kind())

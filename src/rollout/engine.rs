@@ -1,6 +1,7 @@
 //! Runs a week's steps: check → run → verify → evidence, each attempt in the ledger. Decides nothing else.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -72,6 +73,9 @@ pub async fn run_week(
             .last_passed(&placed.id, &basis.plan)
             .and_then(|attempt| attempt.evidence().map(|evidence| evidence.memory.clone()));
         let attempt = book.begin(&placed.id, &basis, order.forced).await?;
+        let mut scene = scene.clone();
+        scene.drills.attempts = Arc::new(book.ledger().attempts());
+        let scene = &scene;
         let evidence = match (placed.step.skipped(&scene.spec), unmet) {
             (Some(why), _) => Evidence::without(Verdict::Skipped, How::NotTried, why),
             (None, Some(need)) => Evidence::without(
@@ -112,7 +116,7 @@ async fn attempt_at(step: &dyn Step, scene: &Scene, memory: Option<Value>) -> Ev
         let why = "the step itself broke off, which is a mistake in vvbill";
         Evidence::without(Verdict::Inconclusive, How::Ran, why)
     });
-    match scene.switch.restore().await {
+    match scene.restore().await {
         Ok(()) => evidence,
         Err(why) => Evidence {
             verdict: Verdict::Failed,

@@ -45,7 +45,8 @@ impl Batch {
         body
     }
 
-    fn event(&self, account: u64, number: u32, now: i64) -> serde_json::Value {
+    /// One event of one account.
+    pub(super) fn event(&self, account: u64, number: u32, now: i64) -> serde_json::Value {
         let mut tail = [0; 10];
         tail[..8].copy_from_slice(&account.to_be_bytes());
         tail[6..].copy_from_slice(&number.to_be_bytes());

@@ -170,6 +170,33 @@ impl Cluster {
         Ok(settings)
     }
 
+    /// Clients that a consumer group consists of, as the group's coordinator says.
+    pub(super) async fn members(&self, group: &str) -> Result<usize, Trouble> {
+        let group = group.to_owned();
+        self.blocking(move |cluster| {
+            let groups = cluster
+                .consumer()?
+                .client()
+                .fetch_group_list(Some(&group), TIMEOUT)
+                .map_err(|error| cluster.failed(&error))?;
+            let found = groups.groups().iter().find(|found| found.name() == group);
+            Ok(found.map_or(0, |found| found.members().len()))
+        })
+        .await
+    }
+
+    /// A producer whose events all in-sync replicas have once they are acknowledged, each sent at once.
+    pub(super) fn prompt_producer(&self, patience: Duration) -> Result<FutureProducer, Trouble> {
+        self.config()
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "0")
+            .set("message.timeout.ms", patience.as_millis().max(1).to_string())
+            .create()
+            .map_err(|error| self.failed(&error))
+    }
+
     /// Sends a whole workload, idempotent and acknowledged by all in-sync replicas, evenly over `within`.
     pub(super) async fn send(
         &self,

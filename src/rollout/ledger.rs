@@ -75,6 +75,20 @@ pub enum Entry {
         /// What was approved.
         basis: Basis,
     },
+    /// A failure drill was carried out.
+    Drilled {
+        /// `redis-master`.
+        drill: String,
+        /// When it began.
+        at: Timestamp,
+        /// When it ended.
+        until: Timestamp,
+        /// What it speaks of.
+        basis: Basis,
+        /// How it ended, with the drill's outcome as its memory.
+        #[serde(flatten)]
+        evidence: Evidence,
+    },
 }
 
 impl Entry {
@@ -85,7 +99,8 @@ impl Entry {
             | Self::Ended { at, .. }
             | Self::Applied { at, .. }
             | Self::Forced { at, .. }
-            | Self::Approved { at, .. } => *at,
+            | Self::Approved { at, .. }
+            | Self::Drilled { at, .. } => *at,
         }
     }
 }

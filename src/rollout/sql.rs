@@ -50,6 +50,44 @@ impl Copy {
     pub(super) const SLOTS: usize = SLOTS;
 }
 
+/// A setting as the server has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// With its unit: `128MB`.
+    pub(super) shown: String,
+    /// Where it comes from: `default`, `configuration file`.
+    pub(super) source: String,
+    /// It is what it should be, in whatever unit that was written.
+    pub(super) is_same: bool,
+}
+
+/// How Postgres itself compares two values of a setting.
+struct Compare {
+    select: &'static str,
+    /// The value in the setting's base unit is compared, as what should be has no unit.
+    of_raw: bool,
+}
+
+/// How values of a setting with this unit and type are compared; none: as they are written.
+fn like(unit: &str, kind: &str, wanted: &str) -> Option<Compare> {
+    const NUMBERS: &str = "SELECT ($1::text)::numeric = ($2::text)::numeric";
+    let is_number = wanted.trim().parse::<f64>().is_ok();
+    let (select, of_raw) = match (kind, unit) {
+        ("bool", _) => ("SELECT ($1::text)::bool = ($2::text)::bool", false),
+        ("integer" | "real", _) if is_number => (NUMBERS, true),
+        ("integer" | "real", "B" | "kB" | "8kB" | "MB") => {
+            ("SELECT pg_size_bytes($1::text) = pg_size_bytes($2::text)", false)
+        }
+        ("integer" | "real", "ms" | "s" | "min" | "us") => {
+            ("SELECT ($1::text)::interval = ($2::text)::interval", false)
+        }
+        ("integer" | "real", _) => (NUMBERS, true),
+        ("enum", _) => ("SELECT lower($1::text) = lower($2::text)", false),
+        _ => return None,
+    };
+    Some(Compare { select, of_raw })
+}
+
 /// Connects to every shard, in the order of their numbers.
 pub(super) async fn all(endpoints: &Endpoints) -> Result<Vec<Ledger>, Trouble> {
     if endpoints.shards.is_empty() {
@@ -158,6 +196,38 @@ impl Ledger {
             (account.cast_unsigned(), count.cast_unsigned())
         };
         Ok(rows.iter().map(pair).collect())
+    }
+
+    /// Locks every watermark until this connection is closed: what commits there waits, what reads does not.
+    pub(super) async fn hold_watermarks(&self) -> Result<(), Trouble> {
+        let hold = "BEGIN; SELECT FROM watermarks ORDER BY log_id, partition FOR UPDATE";
+        let held = self.client.batch_execute(hold).await;
+        held.map_err(|why| self.failed(&why))
+    }
+
+    /// A setting of the server beside the value that it should have; none where it knows no such setting.
+    pub(super) async fn setting(&self, name: &str, wanted: &str) -> Result<Option<Setting>, Trouble> {
+        let select = "SELECT current_setting(name), setting, coalesce(unit, ''), vartype, source \
+                      FROM pg_settings WHERE name = lower($1)";
+        let row = self.client.query_opt(select, &[&name]).await;
+        let Some(row) = row.map_err(|why| self.failed(&why))? else {
+            return Ok(None);
+        };
+        let (shown, raw, unit, kind, source): (String, String, String, String, String) =
+            (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4));
+        let is_same = match like(&unit, &kind, wanted) {
+            Some(compare) => {
+                let found = if compare.of_raw { &raw } else { &shown };
+                let row = self.client.query_one(compare.select, &[found, &wanted]).await;
+                row.map_err(|why| self.failed(&why))?.get(0)
+            }
+            None => shown == wanted,
+        };
+        Ok(Some(Setting {
+            shown,
+            source,
+            is_same,
+        }))
     }
 
     /// Every account that it has rows of, at most [`ACCOUNTS_AT_MOST`], by the index alone.

@@ -1,14 +1,16 @@
 //! A step of the rollout, and what it sees of the platform.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
-use super::model::Measure;
+use super::model::{Attempt, Measure};
 use super::switch::Switch;
+use crate::drill::Faults;
 use crate::endpoints::Endpoints;
 use crate::spec::{Section, Spec};
 
@@ -31,6 +33,10 @@ pub trait Step: Send + Sync {
     /// The names of the steps without which it isn't tried.
     fn needs(&self) -> &'static [&'static str] {
         &[]
+    }
+    /// It is due in its own week or in none: a plan without that week doesn't ask for it.
+    fn only_at_home(&self) -> bool {
+        false
     }
     /// Why this plan has nothing for it to show.
     fn skipped(&self, spec: &Spec) -> Option<String> {
@@ -72,6 +78,32 @@ pub struct Scene {
     pub events: u64,
     /// How long a value may take until it holds, and an answer until it comes.
     pub patience: Duration,
+    /// What drills need.
+    pub drills: Drills,
+}
+
+impl Scene {
+    /// Brings back everything that a step has stopped or struck.
+    pub async fn restore(&self) -> Result<(), Trouble> {
+        let restored = self.switch.restore().await;
+        if let Some(faults) = &self.drills.faults {
+            faults.heal().await?;
+        }
+        restored
+    }
+}
+
+/// What drills need besides.
+#[derive(Clone, Default)]
+pub struct Drills {
+    /// Who strikes; none: nobody can, on this target.
+    pub faults: Option<Arc<dyn Faults>>,
+    /// Where a runbook is written to.
+    pub folder: PathBuf,
+    /// Every attempt so far.
+    pub attempts: Arc<Vec<Attempt>>,
+    /// How long a load is held; none: as long as the week's gate says, else [`super::LOAD_FOR`].
+    pub load_for: Option<Duration>,
 }
 
 /// Why something could not be measured: the result is inconclusive.
@@ -90,6 +122,12 @@ impl Trouble {
     /// `what`, and why it could not be.
     pub fn new(what: impl fmt::Display, why: impl fmt::Display) -> Self {
         Self(format!("{what}: {why}"))
+    }
+}
+
+impl From<crate::drill::Trouble> for Trouble {
+    fn from(error: crate::drill::Trouble) -> Self {
+        Self(error.0)
     }
 }
 

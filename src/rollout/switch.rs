@@ -1,14 +1,18 @@
-//! Stops and starts one process of the platform, for steps that show what its absence does.
+//! What a step may do to the platform from outside: stop and start one of its processes, and load rules beside those
+//! that its Prometheus has; and what its cluster says of an object.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::step::Trouble;
-use crate::provider::{Providers, Readiness, local};
+use crate::provider::{ProviderError, Providers, Readiness, local};
 use crate::state::{Record, State};
+
+/// Objects of a cluster by address, each with what it waits for; none: it is ready.
+pub type Standing = Vec<(String, Option<String>)>;
 
 /// Who can stop what answers at a `host:port`, and start it again.
 pub trait Switch: Send + Sync {
@@ -16,33 +20,61 @@ pub trait Switch: Send + Sync {
     fn stop<'a>(&'a self, endpoint: &'a str) -> BoxFuture<'a, Result<(), Trouble>>;
     /// Starts it; answers when it can be depended on.
     fn start<'a>(&'a self, endpoint: &'a str) -> BoxFuture<'a, Result<(), Trouble>>;
-    /// Starts everything that was stopped and not started again.
+    /// Loads a rules file beside those that the Prometheus at this URL has; `None` takes it away again.
+    fn rules<'a>(&'a self, url: &'a str, text: Option<String>) -> BoxFuture<'a, Result<(), Trouble>> {
+        let _ = text;
+        let why = format!("no rules can be loaded into {url}: it is no process that vvbill has started");
+        ready(Err(Trouble(why))).boxed()
+    }
+    /// How the objects of this kind (`deployment`) stand in the cluster, by what its API server says.
+    fn standing<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Standing, Trouble>> {
+        let _ = kind;
+        ready(Ok(Standing::new())).boxed()
+    }
+    /// By region, what the nodes of the cluster wait for until their kernels have these settings; none: all have.
+    fn kernels<'a>(
+        &'a self,
+        settings: &'a BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<Standing, Trouble>> {
+        let _ = settings;
+        ready(Err(Trouble(
+            "there is no cluster whose nodes could be looked at".into(),
+        )))
+        .boxed()
+    }
+    /// Starts everything that was stopped and not started again, and takes away the rules that were loaded.
     fn restore(&self) -> BoxFuture<'_, Result<(), Trouble>>;
 }
 
-/// The processes of a platform on this machine, by the provider's own handling of them.
+/// The processes of a platform on this machine, and the objects of its cluster, by the providers' own handling.
 pub struct Processes {
     records: Vec<Record>,
     providers: Providers,
     stopped: Mutex<BTreeSet<String>>,
+    /// Ids of the servers that were given rules.
+    with_rules: Mutex<BTreeSet<String>>,
 }
 
 /// How long a process may take until it can be depended on again.
 const READY_WITHIN: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The first part of the addresses of what lies in a cluster.
+const CLUSTER: &str = "kubernetes";
 
 impl Processes {
-    /// Those that the state knows: it says which process is meant, never how it is.
+    /// What the state knows: it says what is meant, never how it is.
     pub fn new(state: &State, providers: Providers) -> Self {
-        let records = state.resources.values();
         Self {
-            records: records
-                .filter(|record| record.address.provider() == local::NAME)
-                .cloned()
-                .collect(),
+            records: state.resources.values().cloned().collect(),
             providers,
             stopped: Mutex::default(),
+            with_rules: Mutex::default(),
         }
+    }
+
+    /// The processes of this machine.
+    fn own(&self) -> impl Iterator<Item = &Record> {
+        let mut records = self.records.iter();
+        std::iter::from_fn(move || records.find(|record| record.address.provider() == local::NAME))
     }
 
     fn record(&self, endpoint: &str) -> Result<&Record, Trouble> {
@@ -50,7 +82,7 @@ impl Processes {
             let found = record.outputs.get("endpoint").and_then(|value| value.as_str());
             found == Some(endpoint)
         };
-        self.records.iter().find(answers).ok_or_else(|| {
+        self.own().find(answers).ok_or_else(|| {
             Trouble::new(
                 format_args!("what answers at {endpoint} can't be stopped"),
                 "it is no process of this machine that vvbill has started",
@@ -66,26 +98,27 @@ impl Processes {
         };
     }
 
+    async fn put_rules(&self, id: &str, text: Option<String>) -> Result<(), Trouble> {
+        let is_there = text.is_some();
+        let given = || self.with_rules.lock().expect("nobody panics while holding it");
+        given().insert(id.to_owned());
+        local::rules_beside(id, text.as_deref())
+            .await
+            .map_err(|why| Trouble::new("rules could not be loaded", why))?;
+        if !is_there {
+            given().remove(id);
+        }
+        Ok(())
+    }
+
     async fn bring_back(&self, endpoint: &str) -> Result<(), Trouble> {
         let record = self.record(endpoint)?;
-        let failed = |why: &dyn std::fmt::Display| {
+        let again = self
+            .providers
+            .start_again(&record.address, &record.properties, &record.id, READY_WITHIN);
+        again.await.map_err(|why| {
             Trouble::new(format_args!("{} could not be started again", record.address), why)
-        };
-        let provider = self.providers.of(&record.address).map_err(|why| failed(&why))?;
-        provider
-            .update(&record.address, record.properties.clone(), &record.id, &[])
-            .await
-            .map_err(|why| failed(&why))?;
-        let started = Instant::now();
-        loop {
-            let asked = provider.readiness(&record.address, record.properties.clone(), &record.id);
-            match asked.await.map_err(|why| failed(&why))? {
-                Readiness::Ready => break,
-                Readiness::Failed(why) => return Err(failed(&why)),
-                Readiness::Pending(why) if started.elapsed() > READY_WITHIN => return Err(failed(&why)),
-                Readiness::Pending(_) => tokio::time::sleep(LOOK_EVERY).await,
-            }
-        }
+        })?;
         self.remember(endpoint, false);
         Ok(())
     }
@@ -107,8 +140,62 @@ impl Switch for Processes {
         self.bring_back(endpoint).boxed()
     }
 
+    fn rules<'a>(&'a self, url: &'a str, text: Option<String>) -> BoxFuture<'a, Result<(), Trouble>> {
+        async move {
+            let has_url = |record: &&Record| {
+                let found = record.outputs.get("url").and_then(|value| value.as_str());
+                found == Some(url)
+            };
+            let record = self.own().find(has_url).ok_or_else(|| {
+                Trouble::new(
+                    format_args!("no rules can be loaded into {url}"),
+                    "it is no process of this machine that vvbill has started",
+                )
+            })?;
+            self.put_rules(&record.id, text).await
+        }
+        .boxed()
+    }
+
+    fn standing<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Standing, Trouble>> {
+        async move {
+            let mut standing = Standing::new();
+            let in_cluster = |record: &&Record| record.address.provider() == CLUSTER;
+            for record in self.records.iter().filter(in_cluster) {
+                if record.address.kind() != kind {
+                    continue;
+                }
+                let failed =
+                    |why: ProviderError| Trouble::new(format_args!("{} can't be seen", record.address), why);
+                let provider = self.providers.of(&record.address).map_err(failed)?;
+                let seen = provider.observe(&record.address, &record.id).await;
+                let pending = match seen.map_err(failed)? {
+                    None => Some("not there".to_owned()),
+                    Some(_) => {
+                        let asked =
+                            provider.readiness(&record.address, record.properties.clone(), &record.id);
+                        match asked.await.map_err(failed)? {
+                            Readiness::Ready => None,
+                            Readiness::Pending(why) | Readiness::Failed(why) => Some(why),
+                        }
+                    }
+                };
+                standing.push((record.address.to_string(), pending));
+            }
+            Ok(standing)
+        }
+        .boxed()
+    }
+
     fn restore(&self) -> BoxFuture<'_, Result<(), Trouble>> {
         async move {
+            let with_rules: Vec<String> = {
+                let with_rules = self.with_rules.lock().expect("nobody panics while holding it");
+                with_rules.iter().cloned().collect()
+            };
+            for id in with_rules {
+                self.put_rules(&id, None).await?;
+            }
             let stopped: Vec<String> = {
                 let stopped = self.stopped.lock().expect("nobody panics while holding it");
                 stopped.iter().cloned().collect()

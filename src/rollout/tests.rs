@@ -184,11 +184,13 @@ impl Rig {
 
     fn scene(&self) -> Scene {
         Scene {
+            drills: Default::default(),
             spec: Arc::clone(&self.spec),
             endpoints: Endpoints::default(),
             switch: self.world.clone(),
             events: 10,
             patience: Duration::ZERO,
+            load_for: None,
         }
     }
 

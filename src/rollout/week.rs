@@ -55,7 +55,11 @@ pub fn weeks(spec: &Spec, steps: &[Arc<dyn Step>]) -> Vec<Week> {
         if !step.sections().iter().all(|section| has(spec, *section)) {
             continue;
         }
-        let home = ids.iter().position(|id| *id == step.home()).unwrap_or(0);
+        let home = ids.iter().position(|id| *id == step.home());
+        if home.is_none() && step.only_at_home() {
+            continue;
+        }
+        let home = home.unwrap_or(0);
         let up = step.sections().iter().filter_map(|section| {
             let mut all = spec.rollout.values();
             all.position(|week| week.sections.contains(section))

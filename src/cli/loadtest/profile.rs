@@ -60,7 +60,7 @@ impl Shape {
 }
 
 /// `5000`, `16_667`, `1M/min`: events a second.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+pub(in crate::cli) fn rate(text: &str) -> Result<f64, String> {
     let form = "a rate is events a second, as in `5000`, or with its time, as in `1M/min`";
     let digits = text.replace('_', "");
     let parsed = if text.contains('/') {

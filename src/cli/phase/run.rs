@@ -10,6 +10,7 @@ use super::super::Exit;
 use super::super::arguments::{Budget, Execution, Locking, PlanFile, duration};
 use super::super::error::Error;
 use super::super::execution::{self, Approval, Order, Teller};
+use super::super::faults;
 use super::super::interrupt::Interrupts;
 use super::super::plan_file::Findings;
 use super::super::report::run::Narrator;
@@ -22,7 +23,7 @@ use crate::rollout::engine::{self, Ending, Listener};
 use crate::rollout::ledger::{Book, Entry};
 use crate::rollout::model::Evidence;
 use crate::rollout::week::Placed;
-use crate::rollout::{Processes, Scene, Switch, Week, gate};
+use crate::rollout::{Drills, Processes, Scene, Switch, Week, gate};
 use crate::state::LockOptions;
 
 /// Bring weeks up and prove them, or single steps
@@ -65,12 +66,27 @@ pub(super) struct Arguments {
         default_value = "30s", value_parser = duration
     )]
     patience: Duration,
+    /// How long week 4 holds each rate of its load: else as long as the week's gate says (`for`), else 30s
+    ///
+    /// Held for less than the gate says, the step fails: it has not shown what the gate asks. The search for the
+    /// highest rate takes up to six times as long.
+    #[arg(
+        long, value_name = "DURATION", env = "VVBILL_LOAD_FOR", hide_env_values = true, value_parser = some_time
+    )]
+    load_for: Option<Duration>,
     #[command(flatten)]
     budget: Budget,
     #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
     locking: Locking,
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if time < Duration::from_secs(1) => Err("a rate is held for `1s` or longer".into()),
+        time => Ok(time),
+    }
 }
 
 /// A week, and which of its steps; `None`: all, after an apply.
@@ -187,9 +203,15 @@ impl Run<'_> {
         let scene = Scene {
             spec: Arc::new(self.site.spec.clone()),
             endpoints: (self.site.platform.endpoints)(&self.site.spec, session.state()),
-            switch: Arc::clone(&switch),
+            switch,
             events: self.arguments.events,
             patience: self.arguments.patience,
+            drills: Drills {
+                faults: Some(faults::of(self.site, session.state())),
+                folder: self.site.folder(),
+                ..Drills::default()
+            },
+            load_for: self.arguments.load_for,
         };
         let is_interrupted = AtomicBool::new(false);
         let asked = || is_interrupted.load(Ordering::Relaxed);
@@ -223,7 +245,7 @@ impl Run<'_> {
         let Some(ending) = ending else {
             self.report
                 .say("Stopped at once: what the step had stopped is started again.");
-            switch.restore().await.map_err(|why| {
+            scene.restore().await.map_err(|why| {
                 Error::new("a process that the step had stopped could not be started again")
                     .caused_by(&why)
                     .hint("`vvbill apply PLAN` starts it")

@@ -5,6 +5,7 @@
 
 pub(crate) mod comment;
 pub(crate) mod cost;
+pub(crate) mod drill;
 pub(crate) mod failure;
 pub(crate) mod findings;
 pub(crate) mod load;

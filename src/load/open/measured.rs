@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that a run measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measured {
     /// Whether events were sent by the clock; else as fast as they were taken, each sender waiting for its
     /// answer, so that latencies say nothing of what an open loop would have seen.
@@ -29,7 +29,7 @@ pub struct Measured {
 }
 
 /// One stage of the profile.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stage {
     /// The rate that was asked for at its beginning; null: as fast as events are taken.
     pub target_from_per_second: Option<f64>,
@@ -41,7 +41,7 @@ pub struct Stage {
 }
 
 /// What became of the events that were due in a time.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// How long it was; of a whole run: until the last answer.
     pub seconds: f64,
@@ -64,7 +64,7 @@ pub struct Totals {
 }
 
 /// Percentiles of latency in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// How many latencies these are of.
     pub count: u64,
@@ -84,7 +84,7 @@ pub struct Percentiles {
 }
 
 /// Pairs of a percentile and the milliseconds that so many took at most.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Distribution {
     /// Of requests over HTTP.
     pub http_ms: Vec<(f64, f64)>,
@@ -93,7 +93,7 @@ pub struct Distribution {
 }
 
 /// A short time of a run, by the clock: what was sent and answered in it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Interval {
     /// Its end, since the beginning of the run.
     pub at_seconds: f64,
@@ -118,7 +118,7 @@ pub struct Interval {
 }
 
 /// Whether the sender kept to its schedule, and if not, why.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Generator {
     /// The sender was what limited the run: it is no measure of the platform.
     pub is_bottleneck: bool,
@@ -145,7 +145,7 @@ pub struct Generator {
 }
 
 /// The machine that sends.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
     /// Its processor's threads that this process may use.
     pub cores: usize,

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::measured::{Interval, Measured, Totals};
 use super::profile::{Profile, Stage};
@@ -28,7 +28,7 @@ pub struct Bounds {
 }
 
 /// One rate, tried.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trial {
     /// In events a second.
     pub rate_per_second: u64,
@@ -46,7 +46,7 @@ pub struct Trial {
 }
 
 /// Why a search came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// The highest rate that passed and the lowest that failed lie close together.
@@ -60,7 +60,7 @@ pub enum Ended {
 }
 
 /// The outcome of a search.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Found {
     /// The highest rate that passed, in events a second; null where none did.
     pub passed_per_second: Option<u64>,
@@ -81,7 +81,7 @@ const CLOSE: f64 = 1.05;
 /// A trial's warm-up, as a part of the trial; at least a second.
 const WARM_UP_PART: u32 = 5;
 /// The consumers fall behind when they do by more than this share of the rate: a batch more or less is none.
-const LAG_GROWTH_SHARE: f64 = 0.05;
+pub const LAG_GROWTH_SHARE: f64 = 0.05;
 /// So many readings make a growth.
 const LAG_READINGS: usize = 3;
 

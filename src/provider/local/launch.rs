@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
-use super::marker::{CONFIGURATION_MARKER, MARKER, Process, find, marked, record};
+use super::marker::{CONFIGURATION_MARKER, MARKER, Process, find, marked, record, tree};
 use super::platform::{Platform, failed};
 use crate::provider::ProviderError;
 
@@ -131,6 +131,30 @@ pub(super) async fn stop(home: &Path, how: Stop) -> Result<(), ProviderError> {
     }
 }
 
+/// Kills what carries the marker `prefix`, or one under it, with all that it has started: nothing of it gets to
+/// say goodbye.
+pub(super) async fn kill(prefix: &Path) -> Result<(), ProviderError> {
+    const LIMIT: Duration = Duration::from_secs(10);
+    let start = Instant::now();
+    loop {
+        let left = tree(prefix);
+        if left.is_empty() {
+            return Ok(());
+        }
+        if start.elapsed() > LIMIT {
+            let pids: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
+            return Err(ProviderError::transient(format!(
+                "pids {} do not end even when killed",
+                pids.join(", ")
+            )));
+        }
+        for process in &left {
+            signal(process, Signal::KILL)?;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Waits until what a dead process of `home` has started, and what is marked as lying below `home`, has
 /// ended by itself; what has not within a while is ended.
 pub(super) async fn end_rest(home: &Path, how: Stop) -> Result<(), ProviderError> {
@@ -169,7 +193,7 @@ pub(super) async fn end(process: &Process, how: Stop) -> Result<(), ProviderErro
 }
 
 /// Through a descriptor of the process, so that a number given anew is never hit.
-fn signal(process: &Process, signal: Signal) -> Result<(), ProviderError> {
+pub(super) fn signal(process: &Process, signal: Signal) -> Result<(), ProviderError> {
     let pid = Pid::from_raw(process.pid).expect("a process has a number");
     let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else {
         return Ok(());
@@ -180,7 +204,7 @@ fn signal(process: &Process, signal: Signal) -> Result<(), ProviderError> {
     match pidfd_send_signal(&descriptor, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(why) => Err(
-            ProviderError::refused(format!("can't end pid {}: {why}", process.pid))
+            ProviderError::refused(format!("can't signal pid {}: {why}", process.pid))
                 .with_hint("run vvbill as the user who applied the plan"),
         ),
     }

@@ -108,6 +108,31 @@ pub(super) fn carriers(variable: &str, prefix: &Path) -> Vec<(PathBuf, Process)>
         .collect()
 }
 
+/// What carries the marker `prefix`, or one that lies under it, and all that descends from that: a child may have
+/// written over its environment, as those of Postgres do.
+pub(super) fn tree(prefix: &Path) -> Vec<Process> {
+    let mut found: Vec<Process> = carriers(MARKER, prefix)
+        .into_iter()
+        .map(|(_, process)| process)
+        .collect();
+    let parents: Vec<(i32, i32)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter_map(|pid| Some((pid, parent(pid)?)))
+        .collect();
+    let mut next = 0;
+    while let Some(above) = found.get(next).map(|process| process.pid) {
+        for (pid, _) in parents.iter().filter(|(_, parent)| *parent == above) {
+            if !found.iter().any(|process| process.pid == *pid) {
+                found.extend(Process::read(*pid, ""));
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
 fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|text| text.trim().to_string())

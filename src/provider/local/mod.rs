@@ -53,7 +53,7 @@ pub use patroni_member::PatroniMember;
 pub use platform_folder::PlatformFolder;
 pub use postgres_database::PostgresDatabase;
 pub use postgres_server::PostgresServer;
-pub use prometheus_server::PrometheusServer;
+pub use prometheus_server::{PrometheusServer, rules_beside};
 pub use redis_sentinel::RedisSentinel;
 pub use redis_server::RedisServer;
 pub use secret_file::SecretFile;
@@ -120,6 +120,39 @@ pub async fn halt(address: &Address, id: &str) -> Result<(), ProviderError> {
         kind => return Err(ProviderError::refused(format!("a {kind} has no process to stop"))),
     };
     launch::stop(Path::new(id), how).await
+}
+
+/// How much of a server is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// Its process and all that it has started.
+    Everything,
+    /// Of a member of a shard, its Postgres alone: Patroni goes on.
+    Postgres,
+}
+
+/// Kills a server at once, as a crash would, and leaves all else as it is: an update starts it again. What is not
+/// there is killed already.
+///
+/// # Errors
+/// When the kind has no such process, or it doesn't end.
+pub async fn kill(address: &Address, id: &str, what: Kill) -> Result<(), ProviderError> {
+    let home = Path::new(id);
+    match (address.kind(), what) {
+        (PatroniMember::KIND, Kill::Postgres) => launch::kill(&home.join(PatroniMember::POSTGRES)).await,
+        (
+            KafkaBroker::KIND
+            | RedisServer::KIND
+            | RedisSentinel::KIND
+            | PostgresServer::KIND
+            | EtcdMember::KIND
+            | PatroniMember::KIND
+            | IngestProcess::KIND
+            | PrometheusServer::KIND,
+            Kill::Everything,
+        ) => launch::kill(home).await,
+        (kind, _) => Err(ProviderError::refused(format!("a {kind} has no process to kill"))),
+    }
 }
 
 /// The logs of the resource `id`, the present one last; none for what has no process.

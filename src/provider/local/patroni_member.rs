@@ -66,6 +66,9 @@ pub(super) struct Outputs {
 }
 
 impl PatroniMember {
+    /// Below its home: the marker of its Postgres (`templates/local/member.py`).
+    pub(super) const POSTGRES: &str = "postgres";
+
     fn cluster(&self) -> Result<PathBuf, ProviderError> {
         Ok(known(&self.data, "data")?.join("cluster"))
     }

@@ -1,7 +1,9 @@
 //! `prometheus_server`: Prometheus, scraping what runs on this machine.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -9,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Machine;
-use super::launch::{Launch, Stop};
+use super::launch::{Launch, Stop, signal};
 use super::machine::program;
+use super::marker::find;
 use super::platform::known;
 use super::server::{Common, File, Server, Site};
 use super::template::render;
@@ -44,6 +47,39 @@ pub struct PrometheusServer {
 pub(super) struct Outputs {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
+}
+
+/// Where rules lie that somebody loads for a while beside the plan's.
+const BESIDE: &str = "rules-beside.yml";
+
+/// Loads a rules file into the server `id` beside the plan's rules; without a text, takes it away again. What the
+/// plan asks of the server stays as it is.
+///
+/// # Errors
+/// When it doesn't run, or its folder can't be written.
+pub async fn rules_beside(id: &str, text: Option<&str>) -> Result<(), ProviderError> {
+    let home = Path::new(id);
+    let path = home.join(BESIDE);
+    let failed = |why: std::io::Error| {
+        ProviderError::refused(format!("{} can't be written: {why}", path.display()))
+            .with_hint("run vvbill as the user who applied the plan")
+    };
+    match text {
+        Some(text) => {
+            // Rules are no secret, and the server may run as somebody else.
+            let fresh = home.join(format!("{BESIDE}.new"));
+            fs::write(&fresh, text).map_err(failed)?;
+            fs::set_permissions(&fresh, fs::Permissions::from_mode(0o644)).map_err(failed)?;
+            fs::rename(&fresh, &path).map_err(failed)?;
+        }
+        None => match fs::remove_file(&path) {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(failed(why)),
+            _ => {}
+        },
+    }
+    let process =
+        find(home).ok_or_else(|| ProviderError::refused(format!("the Prometheus in {id} does not run")))?;
+    signal(&process, Signal::HUP)
 }
 
 impl PrometheusServer {
@@ -88,6 +124,7 @@ impl Server for PrometheusServer {
             "scrape_interval_ms": self.scrape_interval_ms,
             "evaluation_interval_ms": self.evaluation_interval_ms,
             "rules": self.rules.is_some(),
+            "beside": BESIDE,
             "jobs": self.jobs()?,
         });
         let mut files = vec![File::new(

@@ -121,11 +121,13 @@ fn roll_out() -> Platform {
 impl Platform {
     fn scene(&self) -> Scene {
         Scene {
+            drills: Default::default(),
             spec: Arc::new(self.spec.clone()),
             endpoints: self.endpoints.clone(),
             switch: self.switch.clone(),
             events: 100,
             patience: Duration::from_secs(3),
+            load_for: Some(Duration::from_secs(2)),
         }
     }
 

@@ -103,6 +103,10 @@ fn timeline(view: &View<'_>) -> String {
                 closed_by.join("; "),
             ),
             Entry::Approved { week, who, .. } => (format!("{week}: approved by {who}"), String::new()),
+            Entry::Drilled { drill, evidence, .. } => {
+                let how = [vec![evidence.verdict.name().to_owned()], evidence.misses()].concat();
+                (format!("drill {drill}"), how.join("; "))
+            }
         };
         out += &format!("| {:.0} | {} | {} |\n", entry.at(), cell(&what), cell(&how));
     }

@@ -1,0 +1,111 @@
+//! The load under which a drill happens: an open loop in pieces of a few seconds, each with an account of its own,
+//! so that it can go on for as long as it has to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::Trouble;
+use super::markers::now_ms;
+use super::outcome::Background;
+use crate::endpoints::Endpoints;
+use crate::load::audit::audit;
+use crate::load::open::Profile;
+use crate::load::send::send;
+use crate::load::settlement::Log;
+use crate::load::shards::Shards;
+use crate::load::{Ledger, LoadError, Mix, Options, Popularity, Progress, Workload};
+
+/// How long a piece is.
+const PIECE: Duration = Duration::from_secs(3);
+const ACCOUNTS: u32 = 200;
+const METRICS: u16 = 10;
+/// HTTP connections at most, and how many requests a second the schedule makes of a rate.
+const CONNECTIONS: usize = 16;
+const REQUESTS_PER_SECOND: f64 = 50.0;
+
+/// A load that goes on until it is ended, or dropped.
+pub(super) struct Load {
+    task: Option<JoinHandle<Result<Vec<Workload>, LoadError>>>,
+    is_over: Arc<AtomicBool>,
+    rate: f64,
+    patience: Duration,
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Load {
+    /// Begins to send so many events a second, half of them over HTTP, half straight into Kafka.
+    pub(super) fn begin(endpoints: &Endpoints, rate: f64, patience: Duration) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (endpoints, over) = (endpoints.clone(), Arc::clone(&is_over));
+        let task = tokio::task::spawn_blocking(move || {
+            let mut sent = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                let profile = Profile::constant(rate, PIECE);
+                let options = options(profile, patience);
+                sent.push(options.workload.clone());
+                send(&endpoints, &options, &Progress::default())?;
+            }
+            Ok(sent)
+        });
+        Self {
+            task: Some(task),
+            is_over,
+            rate,
+            patience,
+        }
+    }
+
+    /// Ends it and waits until all is durable; what must be there by then is what was sent.
+    pub(super) async fn end(mut self, endpoints: &Endpoints) -> Result<Background, Trouble> {
+        self.is_over.store(true, Ordering::Relaxed);
+        let sent = match self.task.take() {
+            Some(task) => task.await,
+            None => return Ok(Background::default()),
+        };
+        let sent = sent.map_err(|why| Trouble::new("the load broke off", why))??;
+        let log = Log::open(endpoints)?;
+        let shards = Shards::connect(endpoints).await?;
+        log.settle(&shards, self.patience).await?;
+        let mut account = Background {
+            rate: self.rate,
+            ..Background::default()
+        };
+        for workload in &sent {
+            let found = audit(workload, &Ledger::of(workload), &shards).await?;
+            account.sent += workload.count;
+            account.lost += found.lost;
+            account.doubled += found.doubled;
+            account.wrong_accounts += found.wrong_accounts;
+        }
+        Ok(account)
+    }
+}
+
+fn options(profile: Profile, patience: Duration) -> Options {
+    let batch = (profile.peak() / REQUESTS_PER_SECOND).ceil() as u64;
+    Options {
+        workload: Workload {
+            seed: rand::random(),
+            count: profile.count(),
+            start_ms: now_ms(),
+            accounts: ACCOUNTS,
+            popularity: Popularity::Uniform,
+            metrics: METRICS,
+            kafka_per_mille: 500,
+            mix: Mix::PLAIN,
+        },
+        connections: CONNECTIONS,
+        batch: batch.max(1),
+        profile: Some(profile),
+        give_up_after: None,
+        patience,
+    }
+}

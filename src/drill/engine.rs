@@ -1,0 +1,272 @@
+//! A drill from the look before to the account after it. Whatever comes between, what was struck is brought back.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use super::background::Load;
+use super::catalogue::Drill;
+use super::faults::Faults;
+use super::outcome::{Outcome, Tier, TierFigure};
+use super::probe::Probes;
+use super::stream::Stream;
+use super::victims::{self, Victim};
+use super::{Trouble, marker_check, whole};
+use crate::endpoints::Endpoints;
+use crate::spec::Spec;
+
+/// How a drill is done.
+pub struct Order<'a> {
+    /// Which.
+    pub drill: Drill,
+    /// What the platform must be like, and what it promises.
+    pub spec: &'a Spec,
+    /// Where to reach it.
+    pub endpoints: &'a Endpoints,
+    /// Who strikes.
+    pub faults: &'a dyn Faults,
+    /// Events a second of the load.
+    pub rate: f64,
+    /// How often each tier is tried.
+    pub period: Duration,
+    /// How long a tier may take to work again, and the platform to be whole again.
+    pub patience: Duration,
+    /// Asked again and again: healing is to begin now.
+    pub is_interrupted: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// What a drill is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Looks whether the platform is whole.
+    Checking,
+    /// Load and probes run; nothing is struck yet.
+    Quiet,
+    /// These were struck.
+    Struck(Vec<String>),
+    /// Waits until every tier works again.
+    Watching {
+        /// Time since the fault.
+        since: Duration,
+        /// Tiers that don't work at the moment.
+        away: Vec<Tier>,
+    },
+    /// Brings back what was struck.
+    Healing,
+    /// Waits until all is whole.
+    Restoring {
+        /// What is missing still.
+        missing: Vec<String>,
+    },
+    /// Waits until all is durable, and reads the rows.
+    Accounting,
+}
+
+/// Hears how a drill goes.
+pub trait Listener: Send + Sync {
+    /// It has come to this.
+    fn stage(&self, drill: Drill, stage: &Stage);
+}
+
+/// Load and probes run for so long before the fault.
+const QUIET: Duration = Duration::from_secs(4);
+/// What comes only seconds after the fault is seen, too.
+const WATCH_AT_LEAST: Duration = Duration::from_secs(6);
+/// A tier works again when it has for so long.
+const HOLD: Duration = Duration::from_secs(3);
+/// How long a platform may take to be found whole before the fault.
+const WHOLE_WITHIN: Duration = Duration::from_secs(15);
+/// After all is whole, what that has brought is seen, too.
+const AFTERMATH: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Carries a drill out.
+///
+/// # Errors
+/// When the platform isn't whole before it, when nothing could be struck or measured, or when what was struck
+/// does not come back.
+pub async fn run(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Trouble> {
+    let tried = AssertUnwindSafe(tried(order, listener)).catch_unwind().await;
+    let healed = order.faults.heal().await;
+    let outcome = tried.unwrap_or_else(|_| {
+        Err(Trouble(
+            "the drill itself broke off, which is a mistake in vvbill".into(),
+        ))
+    });
+    match (outcome, healed) {
+        (Ok(_), Err(why)) => Err(why),
+        (Err(first), Err(why)) => Err(Trouble(format!("{first}; and {why}"))),
+        (outcome, Ok(())) => outcome,
+    }
+}
+
+async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Trouble> {
+    let tell = |stage: Stage| listener.stage(order.drill, &stage);
+    tell(Stage::Checking);
+    let missing = until_whole(order, WHOLE_WITHIN, &|_| {}).await;
+    if !missing.is_empty() {
+        return Err(Trouble::new(
+            "the platform is not whole, so nothing was struck",
+            missing.join("; "),
+        ));
+    }
+    let began_at = Timestamp::now();
+    let victims = victims::find(order.drill, order.endpoints, order.faults).await?;
+    let clock = Instant::now();
+    let probes = Probes::begin(order.endpoints, clock, order.period).await?;
+    let load = Load::begin(order.endpoints, order.rate, order.patience);
+    tell(Stage::Quiet);
+    quiet(order, &probes).await?;
+    let strike = strike(order, &victims, clock).await?;
+    tell(Stage::Struck(victims.iter().map(Victim::words).collect()));
+    watch(order, &probes, clock, strike.fault, &tell).await;
+    let healing = clock.elapsed();
+    tell(Stage::Healing);
+    order.faults.heal().await?;
+    let missing = until_whole(order, order.patience, &|missing| {
+        let missing = missing.to_vec();
+        tell(Stage::Restoring { missing });
+    })
+    .await;
+    let restored = clock.elapsed();
+    tokio::time::sleep(AFTERMATH).await;
+    let tiers = tiers(order, &probes, (strike.fault, healing, clock.elapsed()));
+    probes.end();
+    tell(Stage::Accounting);
+    let background = load.end(order.endpoints).await?;
+    let markers = probes.markers();
+    let acknowledged = probes.acknowledged.events();
+    let found = marker_check::read(order.endpoints, &markers, &acknowledged, strike.fault).await?;
+    Ok(Outcome {
+        drill: order.drill.name().to_owned(),
+        victims: victims.iter().map(Victim::words).collect(),
+        began_at,
+        fault_at: strike.at,
+        striking_seconds: strike.took.as_secs_f64(),
+        ended_at: Timestamp::now(),
+        tiers,
+        healed_after_seconds: (healing - strike.fault).as_secs_f64(),
+        restored_seconds: missing.is_empty().then(|| (restored - healing).as_secs_f64()),
+        missing,
+        found,
+        background,
+        markers,
+    })
+}
+
+/// Every probe has to find its tier at work before the fault: what it can't measure then, it can't after it.
+async fn quiet(order: &Order<'_>, probes: &Probes) -> Result<(), Trouble> {
+    let started = Instant::now();
+    while started.elapsed() < QUIET {
+        if (order.is_interrupted)() {
+            return Err(Trouble("interrupted before anything was struck".into()));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    for stream in &probes.streams {
+        stream.works().map_err(|why| {
+            let (tier, what) = (stream.tier.name(), &stream.what);
+            Trouble::new(
+                format_args!("{tier}, {what}: does not work before the fault"),
+                why,
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// The fault.
+struct Strike {
+    fault: Duration,
+    at: Timestamp,
+    took: Duration,
+}
+
+async fn strike(order: &Order<'_>, victims: &[Victim], clock: Instant) -> Result<Strike, Trouble> {
+    let (fault, at) = (clock.elapsed(), Timestamp::now());
+    let blows = victims.iter().map(|victim| order.faults.strike(&victim.blow));
+    let struck: Result<Vec<()>, Trouble> = join_all(blows).await.into_iter().collect();
+    struck?;
+    Ok(Strike {
+        fault,
+        at,
+        took: clock.elapsed().saturating_sub(fault),
+    })
+}
+
+/// Waits until everything works again, the patience is over, or somebody wants no more of it.
+async fn watch(
+    order: &Order<'_>,
+    probes: &Probes,
+    clock: Instant,
+    fault: Duration,
+    tell: &(dyn Fn(Stage) + Sync),
+) {
+    let mut told = Instant::now();
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = clock.elapsed();
+        let since = now.saturating_sub(fault);
+        let settled = |stream: &Stream| stream.is_settled(fault, now, HOLD);
+        let is_over = since >= WATCH_AT_LEAST && probes.streams.iter().all(settled);
+        if is_over || since >= order.patience || (order.is_interrupted)() {
+            return;
+        }
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            let mut away: Vec<Tier> = probes
+                .streams
+                .iter()
+                .filter(|stream| stream.away_since(fault, now).is_some())
+                .map(|stream| stream.tier)
+                .collect();
+            away.sort();
+            away.dedup();
+            tell(Stage::Watching { since, away });
+        }
+    }
+}
+
+/// What is missing when it is whole, or the time is over.
+async fn until_whole(order: &Order<'_>, within: Duration, tell: &(dyn Fn(&[String]) + Sync)) -> Vec<String> {
+    let started = Instant::now();
+    loop {
+        let missing = whole::missing(order.spec, order.endpoints, order.faults).await;
+        if missing.is_empty() || started.elapsed() >= within {
+            return missing;
+        }
+        tell(&missing);
+        tokio::time::sleep(TELL_EVERY / 2).await;
+    }
+}
+
+/// Each tier by its worst part.
+fn tiers(
+    order: &Order<'_>,
+    probes: &Probes,
+    (fault, healing, now): (Duration, Duration, Duration),
+) -> Vec<TierFigure> {
+    let of_tier = |tier: Tier| {
+        let streams = probes.streams.iter().filter(move |stream| stream.tier == tier);
+        let worst = streams.clone().map(|stream| stream.figure(fault, healing));
+        let recovery = worst.max_by(|one, other| {
+            let one = (!one.is_back, one.away_seconds);
+            let other = (!other.is_back, other.away_seconds);
+            one.partial_cmp(&other).unwrap_or(std::cmp::Ordering::Equal)
+        })?;
+        let healing_seconds = streams
+            .map(|stream| stream.longest_after(healing, now))
+            .fold(0.0, f64::max);
+        Some(TierFigure {
+            tier,
+            objective_seconds: tier.objective_seconds(order.spec),
+            recovery,
+            healing_seconds,
+        })
+    };
+    Tier::ALL.into_iter().filter_map(of_tier).collect()
+}

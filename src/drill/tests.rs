@@ -1,0 +1,1 @@
+//! What the measuring makes of series that were made up.
