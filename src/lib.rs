@@ -18,6 +18,7 @@ pub mod provider;
 pub mod render;
 pub mod resource;
 pub mod rollout;
+pub mod slo;
 pub mod spec;
 pub mod state;
 pub mod templates;

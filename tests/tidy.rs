@@ -49,6 +49,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "render",
         ],
     ),
+    ("slo", &["spec", "endpoints", "drill", "rollout"]),
 ];
 
 /// Modules without IO, clocks, threads or async.

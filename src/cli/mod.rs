@@ -41,6 +41,7 @@ mod schema;
 mod service;
 mod show;
 mod site;
+mod slo;
 mod state;
 mod status;
 mod target;
@@ -218,6 +219,7 @@ enum Command {
     Cost(cost::Arguments),
     Savings(savings::Arguments),
     Phase(phase::Arguments),
+    Slo(slo::Arguments),
     Drill(drill::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
@@ -259,6 +261,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Cost(arguments) => cost::run(arguments, &targets, report),
         Command::Savings(arguments) => savings::run(&arguments, report),
         Command::Phase(arguments) => wait(phase::run(arguments, targets, report)),
+        Command::Slo(arguments) => wait(slo::run(arguments, targets, report)),
         Command::Drill(arguments) => wait(drill::run(arguments, targets, report)),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),

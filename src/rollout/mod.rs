@@ -35,6 +35,7 @@ mod week_6;
 use std::sync::Arc;
 
 pub use load::{LOAD_FOR, found, measured};
+pub use prometheus::Prometheus;
 pub use step::{Drills, Scene, Step, Trouble};
 pub use switch::{Processes, Switch};
 pub use week::{Week, weeks};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server.
 #[derive(Clone, Debug)]
-pub(super) struct Prometheus {
+pub struct Prometheus {
     base: String,
 }
 
@@ -86,7 +87,8 @@ struct Found {
 }
 
 impl Prometheus {
-    pub(super) fn of(endpoints: &Endpoints) -> Result<Self, Trouble> {
+    /// The platform's.
+    pub fn of(endpoints: &Endpoints) -> Result<Self, Trouble> {
         let base = endpoints.prometheus.as_deref();
         let base = base.ok_or_else(|| Trouble("the platform offers no Prometheus".into()))?;
         Ok(Self {
@@ -144,6 +146,36 @@ impl Prometheus {
         Ok(values(&found.result))
     }
 
+    /// The one value that an expression gives at a moment; none: it gives no series, or no number.
+    pub async fn query_at(&self, expression: &str, at: Timestamp) -> Result<Option<f64>, Trouble> {
+        let query = format!("query?query={}&time={}", encoded(expression), seconds(at));
+        let found: Found = self.ask(&query).await?;
+        Ok(values(&found.result).first().copied().filter(|value| value.is_finite()))
+    }
+
+    /// What the first series of an expression was in the time before a moment, at points that are `step` apart.
+    pub async fn range(
+        &self,
+        expression: &str,
+        (until, window, step): (Timestamp, Duration, Duration),
+    ) -> Result<Vec<(Timestamp, f64)>, Trouble> {
+        let query = format!(
+            "query_range?query={}&start={}&end={}&step={}",
+            encoded(expression),
+            seconds(until - window),
+            seconds(until),
+            step.as_secs_f64()
+        );
+        let found: Found = self.ask(&query).await?;
+        let points = found.result.get(0).and_then(|series| series.get("values")?.as_array());
+        let point = |pair: &Value| {
+            let at = Timestamp::from_millisecond((pair.get(0)?.as_f64()? * 1_000.0) as i64).ok()?;
+            let value: f64 = pair.get(1)?.as_str()?.parse().ok()?;
+            value.is_finite().then_some((at, value))
+        };
+        Ok(points.into_iter().flatten().filter_map(point).collect())
+    }
+
     async fn ask<T: DeserializeOwned>(&self, what: &str) -> Result<T, Trouble> {
         let url = format!("{}/api/v1/{what}", self.base);
         let (status, text) = get(url.clone(), TIMEOUT).await?;
@@ -167,6 +199,11 @@ fn values(result: &Value) -> Vec<f64> {
         Some(_) => of_pair(result).into_iter().collect(),
         None => Vec::new(),
     }
+}
+
+/// As Prometheus takes a moment.
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1_000.0
 }
 
 /// As a part of a URL.

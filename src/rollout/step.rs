@@ -78,6 +78,8 @@ pub struct Scene {
     pub events: u64,
     /// How long a value may take until it holds, and an answer until it comes.
     pub patience: Duration,
+    /// How long a load is held; none: as long as the week's gate says, else [`super::LOAD_FOR`].
+    pub load_for: Option<Duration>,
     /// What drills need.
     pub drills: Drills,
 }
@@ -102,8 +104,6 @@ pub struct Drills {
     pub folder: PathBuf,
     /// Every attempt so far.
     pub attempts: Arc<Vec<Attempt>>,
-    /// How long a load is held; none: as long as the week's gate says, else [`super::LOAD_FOR`].
-    pub load_for: Option<Duration>,
 }
 
 /// Why something could not be measured: the result is inconclusive.

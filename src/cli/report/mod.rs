@@ -20,6 +20,7 @@ pub(crate) mod redact;
 pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod savings;
+pub(crate) mod slo;
 pub(crate) mod snippet;
 pub(crate) mod stream;
 pub(crate) mod style;
