@@ -5,6 +5,8 @@ pub(crate) mod human;
 pub(crate) mod json;
 mod lanes;
 pub(crate) mod markdown;
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
 
