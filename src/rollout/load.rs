@@ -236,9 +236,10 @@ impl Promise {
 
 /// Puts a rate on the platform for as long as is asked, and waits until everything is durable.
 pub(super) async fn hold(scene: &Scene, promise: &Promise) -> Result<Trial, Trouble> {
-    let options = options(scene, promise.bounds(promise.lasts), promise.per_second);
+    let bounds = promise.bounds(promise.lasts);
+    let options = options(scene, bounds, promise.per_second);
     let progress = Arc::new(Progress::default());
-    let markers = Markers::begin(scene).await?;
+    let markers = Markers::begin(scene, bounds.warm_up()).await?;
     let outcome = {
         let watching = watching(scene, &progress, promise.lasts);
         let (endpoints, options, sent) = (scene.endpoints.clone(), options.clone(), Arc::clone(&progress));

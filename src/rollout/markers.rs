@@ -34,7 +34,8 @@ pub(super) struct Markers {
 pub(super) struct Marked {
     /// The accounts, and how many events each of them was sent.
     pub(super) batch: Batch,
-    /// From sending to the moment at which the row was seen, in order of size: Kafka's part is in it.
+    /// From sending to the moment at which the row was seen, in order of size: Kafka's part is in it. Without those of
+    /// the warm-up.
     pub(super) until_committed: Vec<Duration>,
 }
 
@@ -50,8 +51,8 @@ impl Marked {
 }
 
 impl Markers {
-    /// Begins to send.
-    pub(super) async fn begin(scene: &Scene) -> Result<Self, Trouble> {
+    /// Begins to send; what is sent within the warm-up is not timed.
+    pub(super) async fn begin(scene: &Scene, warm_up: Duration) -> Result<Self, Trouble> {
         let ledgers = sql::all(&scene.endpoints).await?;
         let producer = Cluster::of(&scene.endpoints.kafka)?.prompt_producer(scene.patience)?;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -59,6 +60,7 @@ impl Markers {
             batch: Batch::new(ACCOUNTS, 0),
             topic: scene.endpoints.events_topic.clone(),
             patience: scene.patience,
+            counts_from: Instant::now() + warm_up,
             is_over: Arc::clone(&is_over),
             producer,
             ledgers,
@@ -83,6 +85,7 @@ struct Stream {
     batch: Batch,
     topic: String,
     patience: Duration,
+    counts_from: Instant,
     is_over: Arc<AtomicBool>,
     producer: FutureProducer,
     ledgers: Vec<Ledger>,
@@ -165,11 +168,12 @@ impl Stream {
             };
             let seen = seen.entry(*account).or_default();
             let new = sent.get(*seen..rows.min(sent.len())).unwrap_or_default();
-            until_committed.extend(new.iter().map(|at| now.saturating_duration_since(*at)));
+            let timed = new.iter().filter(|at| **at >= self.counts_from);
+            until_committed.extend(timed.map(|at| now.saturating_duration_since(*at)));
             *seen = rows.max(*seen);
         }
-        let wanted: usize = sent.values().map(Vec::len).sum();
-        Ok(until_committed.len() >= wanted)
+        let (wanted, found): (usize, usize) = (sent.values().map(Vec::len).sum(), seen.values().sum());
+        Ok(found >= wanted)
     }
 }
 

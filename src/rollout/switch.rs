@@ -1,7 +1,7 @@
 //! What a step may do to the platform from outside: stop and start one of its processes, and load rules beside those
 //! that its Prometheus has; and what its cluster says of an object.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -30,17 +30,6 @@ pub trait Switch: Send + Sync {
     fn standing<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Standing, Trouble>> {
         let _ = kind;
         ready(Ok(Standing::new())).boxed()
-    }
-    /// By region, what the nodes of the cluster wait for until their kernels have these settings; none: all have.
-    fn kernels<'a>(
-        &'a self,
-        settings: &'a BTreeMap<String, String>,
-    ) -> BoxFuture<'a, Result<Standing, Trouble>> {
-        let _ = settings;
-        ready(Err(Trouble(
-            "there is no cluster whose nodes could be looked at".into(),
-        )))
-        .boxed()
     }
     /// Starts everything that was stopped and not started again, and takes away the rules that were loaded.
     fn restore(&self) -> BoxFuture<'_, Result<(), Trouble>>;

@@ -172,3 +172,34 @@ fn a_damaged_ledger_is_named() {
     phase_run(&folder, &["week-1"]).expect(1);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), damaged);
 }
+
+/// The page is one file that needs nothing else, with what was measured, what is open, and when.
+#[test]
+fn the_report_is_a_page_of_its_own() {
+    let folder = folder();
+    phase_run(&folder, &["week-1"]).expect(1);
+    let page = run(&folder, &["phase", "report", "plan.yaml", "--format", "html"]).expect(0);
+    let page = page.stdout;
+    assert!(page.trim_start().starts_with("<!doctype html>"));
+    for outside in [
+        "<script", "http://", "https://", "@import", "url(", "<link", "src=",
+    ] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for part in [
+        "0 of 2 weeks have passed",
+        "week-1/kafka-brokers inconclusive",
+        "week-1: its sections are applied",
+        "prefers-color-scheme: dark",
+        "@media print",
+        "When each step was tried",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for tag in [
+        "html", "head", "body", "table", "tr", "td", "svg", "figure", "ul", "li", "h3", "p",
+    ] {
+        let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+        assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
+}

@@ -6,13 +6,15 @@ mod show;
 
 use clap::Subcommand;
 
-use super::Exit;
 use super::error::Error;
 use super::report::Report;
 use super::site::Site;
 use super::target::Targets;
+use super::{Exit, cost};
+use crate::cost::curve;
 use crate::rollout::ledger::LedgerError;
 use crate::rollout::{self, Week};
+use crate::spec::Target;
 
 /// Roll a plan out week by week, each week proven before the next
 ///
@@ -60,6 +62,14 @@ fn weeks(site: &Site) -> Result<Vec<Week>, Error> {
             .hint("write `rollout: {week-1: {title: Kafka, sections: [kafka]}, …}`; `vvbill explain rollout` says more"));
     }
     Ok(weeks)
+}
+
+/// What a month costs of what is up by the end of each week; nothing where nothing is priced.
+fn costs(site: &Site) -> Result<Vec<curve::Week>, Error> {
+    match site.spec.target {
+        Target::Aws => cost::by_week(&site.spec),
+        Target::Local => Ok(Vec::new()),
+    }
 }
 
 /// The week called so.

@@ -168,16 +168,31 @@ impl Run<'_> {
         teller: &Teller,
     ) -> Result<Exit, Error> {
         let mut book = Book::open(self.site.store.clone(), session.fence()).await?;
+        let costs = super::costs(self.site)?;
         for (week, steps) in asked {
-            self.one(week, steps.as_deref(), session, &mut book, interrupts, teller)
-                .await?;
+            let done = self
+                .one(week, steps.as_deref(), session, &mut book, interrupts, teller)
+                .await;
+            let view = text::View {
+                plan: self.site.name(),
+                weeks: self.weeks,
+                ledger: book.ledger(),
+                costs: costs.clone(),
+            };
+            // What is up costs, whatever its steps have shown.
+            if let (None, Some(cost)) = (steps, view.monthly(&week.id)) {
+                let id = &week.id;
+                self.report
+                    .say(format_args!("{id}: what is up by its end costs {cost}."));
+            }
+            done?;
         }
         let shown: Vec<Week> = asked.iter().map(|(week, _)| (*week).clone()).collect();
         let view = text::View {
             plan: self.site.name(),
             weeks: &shown,
             ledger: book.ledger(),
-            costs: Vec::new(),
+            costs,
         };
         self.report.data(text::human::status(&view))?;
         Ok(Exit::Done)

@@ -1,14 +1,15 @@
 //! `vvbill phase list`, `status` and `report`: what is to be shown, how far it is, and the evidence.
 
+use jiff::Timestamp;
+
+use super::super::Exit;
 use super::super::arguments::PlanFile;
 use super::super::error::Error;
 use super::super::plan_file::Findings;
 use super::super::report::{Report, rollout as text};
 use super::super::site::Site;
 use super::super::target::Targets;
-use super::super::{Exit, cost};
 use crate::rollout::ledger;
-use crate::spec::Target;
 
 /// Show the weeks, their steps, and what each step proves
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,7 @@ pub(super) struct Status {
 #[command(after_help = "\
 Examples:
   vvbill phase report plans/local.yaml > rollout.md
+  vvbill phase report plans/local.yaml --format html > rollout.html
   vvbill phase report plans/local.yaml --format json | jq '.attempts[] | select(.verdict == \"failed\")'")]
 pub(super) struct Account {
     #[command(flatten)]
@@ -69,6 +71,8 @@ enum AccountFormat {
     Md,
     /// For programs
     Json,
+    /// One page without scripts, with plots, for screens and paper
+    Html,
 }
 
 pub(super) fn list(arguments: &List, targets: Targets, report: &Report) -> Result<Exit, Error> {
@@ -89,7 +93,7 @@ pub(super) async fn status(arguments: &Status, targets: Targets, report: &Report
         plan: site.name(),
         weeks: &weeks,
         ledger: &ledger,
-        costs: Vec::new(),
+        costs: super::costs(&site)?,
     };
     match arguments.format {
         Format::Table => report.data(text::human::status(&view))?,
@@ -110,14 +114,15 @@ pub(super) async fn report(arguments: &Account, targets: Targets, report: &Repor
         plan: site.name(),
         weeks: &weeks,
         ledger: &ledger,
-        costs: match site.spec.target {
-            Target::Aws => cost::by_week(&site.spec)?,
-            Target::Local => Vec::new(),
-        },
+        costs: super::costs(&site)?,
     };
     match arguments.format {
         AccountFormat::Md => report.data(text::markdown::render(&view))?,
         AccountFormat::Json => report.json(&text::json::account(&view))?,
+        AccountFormat::Html => {
+            let page = text::html::render(&view, Timestamp::now());
+            report.data(page.map_err(|why| Error::new("can't make the page").caused_by(&why))?)?;
+        }
     }
     Ok(Exit::Done)
 }

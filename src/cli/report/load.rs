@@ -1,9 +1,9 @@
 //! The account of a load test, for a person; in the modules below, what it measured.
 
-mod chart;
+pub(in crate::cli::report) mod chart;
 pub(crate) mod html;
 pub(crate) mod measured;
-mod plots;
+pub(in crate::cli::report) mod plots;
 
 use std::fmt::Write as _;
 

@@ -164,8 +164,8 @@ impl Stage<'_> {
         let known: Vec<u64> = known.accounts().collect();
         let mut measures = Vec::new();
         for copy in copies {
-            // There is a share only once somebody has asked.
-            let value = self.above(&copy, 2.0 * HITS_FALL_BY, &known).await?;
+            // There is a share only once somebody has asked, and a fall only from above the threshold.
+            let value = self.above(&copy, copy.threshold + HITS_FALL_BY, &known).await?;
             let copy = match value {
                 Some(value) => copy.at_most(round(value - HITS_FALL_BY)),
                 None => {

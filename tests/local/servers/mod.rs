@@ -9,4 +9,5 @@ mod processes;
 mod prometheus;
 mod redis;
 mod rollout;
+mod rollout_weeks_4_5;
 mod stage;

@@ -36,6 +36,8 @@ buffer: { replicas: 1 }
 ingest: { api_replicas: 1, worker_replicas: 1 }
 monitoring: { scrape_interval: 1s }
 success_metrics: null
+rollout:
+  week-4: { gate: { rate: 20/s, p95_latency: 5s } }
 local:
   ports: null
 ";
@@ -59,7 +61,7 @@ fn vvbill(root: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-const RUN: [&str; 7] = [
+const RUN: [&str; 9] = [
     "phase",
     "run",
     "weeks.yaml",
@@ -67,6 +69,8 @@ const RUN: [&str; 7] = [
     "--auto-approve",
     "--events",
     "300",
+    "--load-for",
+    "2s",
 ];
 
 /// From nothing to every week passed; then again, which only checks.
@@ -93,6 +97,11 @@ fn roll_out() -> Platform {
         assert_eq!(steps.len(), self::steps().len(), "every step is due: {status:#}");
         for step in steps {
             let last = &step["last"];
+            // The plan asks nothing of this machine's kernel.
+            if step["id"] == "week-5/sysctl" {
+                assert_eq!(last["verdict"], "skipped", "{step:#}");
+                continue;
+            }
             assert_eq!(last["verdict"], "passed", "{step:#}");
             let acts = !last["memory"].is_null();
             if acts || wanted == How::Checked {
@@ -445,7 +454,9 @@ fn every_step_passes_and_sees_its_fault() {
         .enable_all()
         .build()
         .unwrap();
-    let mut unseen: Vec<&str> = steps().iter().map(|step| step.name()).collect();
+    // Those of weeks 4 and 5 are in `rollout_weeks_4_5`.
+    let own = |step: &&Arc<dyn Step>| step.home() < "week-4" || step.name() == "scrape-targets";
+    let mut unseen: Vec<&str> = steps().iter().filter(own).map(|step| step.name()).collect();
     for (name, when, fault, miss) in FAULTS {
         let all = steps();
         let step = all.iter().find(|step| step.name() == *name).unwrap();

@@ -6,7 +6,7 @@ use super::super::cost::chart::{Axis, GridLine, LEFT, RIGHT, tenth};
 
 /// Lines over one another on one axis.
 #[derive(Debug, Serialize)]
-pub(super) struct Plot {
+pub(in crate::cli::report) struct Plot {
     pub title: String,
     /// What the vertical axis counts.
     pub unit: String,
@@ -16,13 +16,13 @@ pub(super) struct Plot {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Tick {
+pub(in crate::cli::report) struct Tick {
     pub x: f64,
     pub label: String,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Line {
+pub(in crate::cli::report) struct Line {
     pub name: String,
     /// The class that its colour and dashes come from.
     pub class: &'static str,

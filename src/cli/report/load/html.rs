@@ -10,7 +10,8 @@ use crate::load::open::search::{Ended, Found};
 use crate::load::open::{Measured, Threshold};
 use crate::templates::{TemplateError, Templates, sources};
 
-static TEMPLATES: Templates = Templates::new(sources!["report/load.html", "report/plot.svg"]);
+static TEMPLATES: Templates =
+    Templates::new(sources!["report/load.html", "report/page.css", "report/plot.svg"]);
 
 /// What the template is filled with. Texts are escaped there.
 #[derive(Debug, Serialize)]

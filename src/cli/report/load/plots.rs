@@ -6,7 +6,7 @@ use crate::load::open::measured::{Interval, Percentiles, Totals};
 use crate::load::open::search::Found;
 
 /// P95 over the rates that were tried.
-pub(super) fn of_search(found: &Found) -> Option<Plot> {
+pub(in crate::cli::report) fn of_search(found: &Found) -> Option<Plot> {
     let p95 = |of: fn(&Totals) -> Option<Percentiles>, name, class| {
         let mut points: Vec<(f64, Option<f64>)> = found
             .trials
@@ -29,7 +29,7 @@ pub(super) fn of_search(found: &Found) -> Option<Plot> {
 }
 
 /// The run as it went, and how latency is distributed; without what wasn't measured.
-pub(super) fn of_run(measured: &Measured) -> Vec<Plot> {
+pub(in crate::cli::report) fn of_run(measured: &Measured) -> Vec<Plot> {
     let intervals = &measured.intervals;
     let series = |name, class, of: &dyn Fn(&Interval) -> Option<f64>| Series {
         name,

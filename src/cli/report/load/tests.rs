@@ -208,7 +208,9 @@ fn the_page_is_whole_without_anything_else() {
     assert_eq!(page.matches("<svg").count(), 5);
     assert_eq!(page.matches("Latency of Kafka").count(), 0);
     // The interval without an answer is a gap in each of the four lines.
-    let latency = page.split("</figure>").find(|figure| figure.contains("Latency over HTTP"));
+    let latency = page
+        .split("</figure>")
+        .find(|figure| figure.contains("Latency over HTTP"));
     let latency = latency.unwrap();
     assert_eq!(latency.matches("<polyline").count(), 8);
 }

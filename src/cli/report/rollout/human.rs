@@ -80,7 +80,8 @@ pub(crate) fn status(view: &View<'_>) -> String {
             }
         }
     }
-    table.render()
+    let so_far = view.so_far().map(|text| format!("{text}\n"));
+    table.render() + &so_far.unwrap_or_default()
 }
 
 /// What the last attempt comes to for the plan as it is.

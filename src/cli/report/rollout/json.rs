@@ -54,7 +54,25 @@ pub(crate) fn status(view: &View<'_>) -> Value {
             weekly
         })
         .collect();
-    json!({ "plan": view.plan, "passed": view.has_passed(), "weeks": weeks })
+    let costs: Vec<Value> = view
+        .costs
+        .iter()
+        .map(|week| {
+            json!({
+                "week": week.id,
+                "usd_monthly": week.total.known.expected,
+                "usd_that_week": week.week,
+                "complete": week.total.unknown == 0,
+            })
+        })
+        .collect();
+    json!({
+        "plan": view.plan,
+        "passed": view.has_passed(),
+        "weeks": weeks,
+        "costs": costs,
+        "costs_so_far": view.so_far(),
+    })
 }
 
 /// Everything: how far it is, every attempt, what else was done.
@@ -68,19 +86,6 @@ pub(crate) fn account(view: &View<'_>) -> Value {
         .map(|entry| json!(entry))
         .collect();
     document["events"] = json!(events);
-    let costs: Vec<Value> = view
-        .costs
-        .iter()
-        .map(|week| {
-            json!({
-                "week": week.id,
-                "usd_monthly": week.total.known.expected,
-                "usd_that_week": week.week,
-                "complete": week.total.unknown == 0,
-            })
-        })
-        .collect();
-    document["costs"] = json!(costs);
     document
 }
 

@@ -1,9 +1,6 @@
 //! The rollout's report in Markdown.
 
 use super::View;
-use super::human::result;
-use crate::rollout::gate;
-use crate::rollout::ledger::Entry;
 use crate::rollout::model::{Attempt, Comparison, Measure, words};
 
 /// How far it is, what is open, the timeline, every attempt's measured values, costs.
@@ -34,14 +31,7 @@ fn weeks(view: &View<'_>) -> String {
 }
 
 fn open(view: &View<'_>) -> String {
-    let ends: Vec<String> = view
-        .weeks
-        .iter()
-        .flat_map(|week| {
-            let unapproved = gate::unapproved(week, view.ledger);
-            gate::open_ends(week, view.ledger).into_iter().chain(unapproved)
-        })
-        .collect();
+    let ends = view.open_ends();
     if ends.is_empty() {
         return "\nNothing is open.\n".into();
     }
@@ -73,42 +63,10 @@ fn costs(view: &View<'_>) -> String {
 }
 
 fn timeline(view: &View<'_>) -> String {
-    let attempts = view.ledger.attempts();
     let mut out = "\n## Timeline\n\n| when | what | how it ended |\n|---|---|---|\n".to_owned();
-    for entry in view.ledger.entries() {
-        let (what, how) = match entry {
-            Entry::Ended { .. } => continue,
-            Entry::Begun { attempt, step, .. } => {
-                let begun = attempts.iter().find(|one| one.number == *attempt);
-                let week = view
-                    .weeks
-                    .iter()
-                    .find(|week| step.split_once('/').is_some_and(|(id, _)| id == week.id));
-                let plan = week.map_or("", |week| week.plan.as_str());
-                (format!("{step}, attempt {attempt}"), result(begun, plan).0)
-            }
-            Entry::Applied {
-                week,
-                changes,
-                serial,
-                ..
-            } => (
-                format!("{week}: its sections are applied"),
-                format!("{changes} changes, serial {serial}"),
-            ),
-            Entry::Forced {
-                week, who, closed_by, ..
-            } => (
-                format!("{week}: {who} goes on past a closed gate"),
-                closed_by.join("; "),
-            ),
-            Entry::Approved { week, who, .. } => (format!("{week}: approved by {who}"), String::new()),
-            Entry::Drilled { drill, evidence, .. } => {
-                let how = [vec![evidence.verdict.name().to_owned()], evidence.misses()].concat();
-                (format!("drill {drill}"), how.join("; "))
-            }
-        };
-        out += &format!("| {:.0} | {} | {} |\n", entry.at(), cell(&what), cell(&how));
+    for event in view.timeline() {
+        let (what, how) = (cell(&event.what), cell(&event.how));
+        out += &format!("| {:.0} | {what} | {how} |\n", event.at);
     }
     out
 }

@@ -1,11 +1,17 @@
 //! How far a rollout is, and its evidence, for people and programs.
 
+pub(crate) mod html;
 pub(crate) mod human;
 pub(crate) mod json;
+mod lanes;
 pub(crate) mod markdown;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
 
 use crate::cost::curve;
-use crate::rollout::ledger::Ledger;
+use crate::rollout::ledger::{Entry, Ledger};
 use crate::rollout::{Week, gate};
 
 /// A rollout as it stands.
@@ -33,4 +39,95 @@ impl View<'_> {
             false => "not begun",
         }
     }
+
+    /// What keeps it from having passed.
+    fn open_ends(&self) -> Vec<String> {
+        let ends = self.weeks.iter().flat_map(|week| {
+            let unapproved = gate::unapproved(week, self.ledger);
+            gate::open_ends(week, self.ledger).into_iter().chain(unapproved)
+        });
+        ends.collect()
+    }
+
+    /// Everything that was done, in order.
+    fn timeline(&self) -> Vec<Event> {
+        let attempts = self.ledger.attempts();
+        let event = |entry: &Entry| {
+            let (what, how) = match entry {
+                Entry::Ended { .. } => return None,
+                Entry::Begun { attempt, step, .. } => {
+                    let begun = attempts.iter().find(|one| one.number == *attempt);
+                    let how = human::result(begun, self.digest_for(step)).0;
+                    (format!("{step}, attempt {attempt}"), how)
+                }
+                Entry::Applied {
+                    week,
+                    changes,
+                    serial,
+                    ..
+                } => (
+                    format!("{week}: its sections are applied"),
+                    format!("{changes} changes, serial {serial}"),
+                ),
+                Entry::Forced {
+                    week, who, closed_by, ..
+                } => (
+                    format!("{week}: {who} goes on past a closed gate"),
+                    closed_by.join("; "),
+                ),
+                Entry::Approved { week, who, .. } => (format!("{week}: approved by {who}"), String::new()),
+                Entry::Drilled { drill, evidence, .. } => {
+                    let how = [vec![evidence.verdict.name().to_owned()], evidence.misses()].concat();
+                    (format!("drill {drill}"), how.join("; "))
+                }
+            };
+            Some(Event {
+                at: entry.at(),
+                what,
+                how,
+            })
+        };
+        self.ledger.entries().iter().filter_map(event).collect()
+    }
+
+    /// What the plan asks up to the week of a step.
+    fn digest_for(&self, step: &str) -> &str {
+        let of_step = |week: &&Week| step.split_once('/').is_some_and(|(id, _)| id == week.id);
+        self.weeks.iter().find(of_step).map_or("", |week| &week.plan)
+    }
+
+    /// What a month costs of what is up by the end of a week, in words; none where nothing is priced.
+    pub(crate) fn monthly(&self, week: &str) -> Option<String> {
+        let cost = self.costs.iter().find(|cost| cost.id == week)?;
+        let unknown = match cost.total.unknown {
+            0 => String::new(),
+            count => format!(", and {count} without a known price"),
+        };
+        Some(format!("{:.2} USD a month{unknown}", cost.total.known.expected))
+    }
+
+    /// The last week that something was done in.
+    fn last_begun(&self) -> Option<&Week> {
+        let is_begun = |week: &&Week| self.standing(week) != "not begun" || self.is_applied(&week.id);
+        self.weeks.iter().rfind(is_begun)
+    }
+
+    fn is_applied(&self, id: &str) -> bool {
+        let mut entries = self.ledger.entries().iter();
+        entries.any(|entry| matches!(entry, Entry::Applied { week, .. } if week == id))
+    }
+
+    /// What a month costs so far, in a sentence.
+    pub(crate) fn so_far(&self) -> Option<String> {
+        let week = self.last_begun()?;
+        let monthly = self.monthly(&week.id)?;
+        Some(format!("What is up by the end of {} costs {monthly}.", week.id))
+    }
+}
+
+/// Something that was done.
+struct Event {
+    at: Timestamp,
+    what: String,
+    how: String,
 }
