@@ -5,6 +5,8 @@
 
 #[path = "cli/binary.rs"]
 mod binary;
+#[path = "cli/drills.rs"]
+mod drills;
 #[path = "cli/gates.rs"]
 mod gates;
 #[path = "cli/interrupts.rs"]

@@ -12,7 +12,7 @@ use super::catalogue::Drill;
 use super::faults::Faults;
 use super::outcome::{Outcome, Tier, TierFigure};
 use super::probe::Probes;
-use super::stream::Stream;
+use super::stream::{Span, Stream};
 use super::victims::{self, Victim};
 use super::{Trouble, marker_check, whole};
 use crate::endpoints::Endpoints;
@@ -71,7 +71,9 @@ pub trait Listener: Send + Sync {
     fn stage(&self, drill: Drill, stage: &Stage);
 }
 
-/// Load and probes run for so long before the fault.
+/// Each probe has to find its tier at work within this.
+const WORKS_WITHIN: Duration = Duration::from_secs(20);
+/// Load and probes run for so long before the fault, from when everything works.
 const QUIET: Duration = Duration::from_secs(4);
 /// What comes only seconds after the fault is seen, too.
 const WATCH_AT_LEAST: Duration = Duration::from_secs(6);
@@ -107,7 +109,7 @@ pub async fn run(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, 
 async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Trouble> {
     let tell = |stage: Stage| listener.stage(order.drill, &stage);
     tell(Stage::Checking);
-    let missing = until_whole(order, WHOLE_WITHIN, &|_| {}).await;
+    let missing = until_whole(order, WHOLE_WITHIN.min(order.patience), &|_| {}).await;
     if !missing.is_empty() {
         return Err(Trouble::new(
             "the platform is not whole, so nothing was struck",
@@ -120,10 +122,15 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
     let probes = Probes::begin(order.endpoints, clock, order.period).await?;
     let load = Load::begin(order.endpoints, order.rate, order.patience);
     tell(Stage::Quiet);
-    quiet(order, &probes).await?;
+    let from = quiet(order, &probes, clock).await?;
     let strike = strike(order, &victims, clock).await?;
+    let span = |until: Duration| Span {
+        from,
+        fault: strike.fault,
+        until,
+    };
     tell(Stage::Struck(victims.iter().map(Victim::words).collect()));
-    watch(order, &probes, clock, strike.fault, &tell).await;
+    watch(order, &probes, clock, &span, &tell).await;
     let healing = clock.elapsed();
     tell(Stage::Healing);
     order.faults.heal().await?;
@@ -134,7 +141,11 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
     .await;
     let restored = clock.elapsed();
     tokio::time::sleep(AFTERMATH).await;
-    let tiers = tiers(order, &probes, (strike.fault, healing, clock.elapsed()));
+    let aftermath = Span {
+        fault: healing,
+        ..span(clock.elapsed())
+    };
+    let tiers = tiers(order, &probes, span(healing), aftermath);
     probes.end();
     tell(Stage::Accounting);
     let background = load.end(order.endpoints).await?;
@@ -159,24 +170,34 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
 }
 
 /// Every probe has to find its tier at work before the fault: what it can't measure then, it can't after it.
-async fn quiet(order: &Order<'_>, probes: &Probes) -> Result<(), Trouble> {
+async fn quiet(order: &Order<'_>, probes: &Probes, clock: Instant) -> Result<Duration, Trouble> {
     let started = Instant::now();
-    while started.elapsed() < QUIET {
+    let mut since = None;
+    loop {
         if (order.is_interrupted)() {
             return Err(Trouble("interrupted before anything was struck".into()));
         }
         tokio::time::sleep(LOOK_EVERY).await;
+        match (since, works(probes)) {
+            (Some(since), _) if clock.elapsed() >= since + QUIET => return Ok(since),
+            (None, Ok(())) => since = Some(clock.elapsed()),
+            (None, Err(why)) if started.elapsed() >= WORKS_WITHIN => return Err(why),
+            _ => {}
+        }
     }
-    for stream in &probes.streams {
+}
+
+/// Every probe has found its tier at work.
+fn works(probes: &Probes) -> Result<(), Trouble> {
+    probes.streams.iter().try_for_each(|stream| {
+        let (tier, what) = (stream.tier.name(), &stream.what);
         stream.works().map_err(|why| {
-            let (tier, what) = (stream.tier.name(), &stream.what);
             Trouble::new(
                 format_args!("{tier}, {what}: does not work before the fault"),
                 why,
             )
-        })?;
-    }
-    Ok(())
+        })
+    })
 }
 
 /// The fault.
@@ -203,15 +224,15 @@ async fn watch(
     order: &Order<'_>,
     probes: &Probes,
     clock: Instant,
-    fault: Duration,
+    span: &(dyn Fn(Duration) -> Span + Sync),
     tell: &(dyn Fn(Stage) + Sync),
 ) {
     let mut told = Instant::now();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let now = clock.elapsed();
-        let since = now.saturating_sub(fault);
-        let settled = |stream: &Stream| stream.is_settled(fault, now, HOLD);
+        let span = span(clock.elapsed());
+        let since = span.until.saturating_sub(span.fault);
+        let settled = |stream: &Stream| stream.is_settled(span, HOLD);
         let is_over = since >= WATCH_AT_LEAST && probes.streams.iter().all(settled);
         if is_over || since >= order.patience || (order.is_interrupted)() {
             return;
@@ -221,7 +242,7 @@ async fn watch(
             let mut away: Vec<Tier> = probes
                 .streams
                 .iter()
-                .filter(|stream| stream.away_since(fault, now).is_some())
+                .filter(|stream| stream.is_away(span))
                 .map(|stream| stream.tier)
                 .collect();
             away.sort();
@@ -245,21 +266,17 @@ async fn until_whole(order: &Order<'_>, within: Duration, tell: &(dyn Fn(&[Strin
 }
 
 /// Each tier by its worst part.
-fn tiers(
-    order: &Order<'_>,
-    probes: &Probes,
-    (fault, healing, now): (Duration, Duration, Duration),
-) -> Vec<TierFigure> {
+fn tiers(order: &Order<'_>, probes: &Probes, span: Span, aftermath: Span) -> Vec<TierFigure> {
     let of_tier = |tier: Tier| {
         let streams = probes.streams.iter().filter(move |stream| stream.tier == tier);
-        let worst = streams.clone().map(|stream| stream.figure(fault, healing));
+        let worst = streams.clone().map(|stream| stream.figure(span));
         let recovery = worst.max_by(|one, other| {
             let one = (!one.is_back, one.away_seconds);
             let other = (!other.is_back, other.away_seconds);
             one.partial_cmp(&other).unwrap_or(std::cmp::Ordering::Equal)
         })?;
         let healing_seconds = streams
-            .map(|stream| stream.longest_after(healing, now))
+            .map(|stream| stream.longest(aftermath))
             .fold(0.0, f64::max);
         Some(TierFigure {
             tier,

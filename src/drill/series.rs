@@ -22,6 +22,8 @@ pub struct Attempt {
 /// What is looked at of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
+    /// Where it begins: from here to the fault is what happens without one.
+    pub from: Duration,
     /// When the fault struck.
     pub fault: Duration,
     /// Where the look ends: healing began, or now.
@@ -121,7 +123,7 @@ impl Outage {
 pub fn quiet(attempts: &[Attempt], window: &Window) -> Duration {
     let before = attempts
         .iter()
-        .filter(|attempt| attempt.worked && attempt.ended < window.fault);
+        .filter(|attempt| attempt.worked && (window.from..window.fault).contains(&attempt.ended));
     let mut answers: Vec<Duration> = before.map(|attempt| attempt.ended).collect();
     answers.sort();
     let pauses = answers.windows(2).map(|pair| pair[1] - pair[0]);

@@ -41,6 +41,15 @@ impl Drop for Task {
     }
 }
 
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// From here on everything worked.
+    pub(super) from: Duration,
+    pub(super) fault: Duration,
+    pub(super) until: Duration,
+}
+
 /// How attempts are made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rhythm {
@@ -79,8 +88,10 @@ impl Stream {
         }
     }
 
-    fn window(&self, fault: Duration, until: Duration) -> Window {
+    fn window(&self, span: Span) -> Window {
+        let Span { from, fault, until } = span;
         Window {
+            from,
             fault,
             until,
             period: self.period,
@@ -88,35 +99,34 @@ impl Stream {
     }
 
     /// What it came to between the fault and `until`.
-    pub(super) fn figure(&self, fault: Duration, until: Duration) -> Figure {
+    pub(super) fn figure(&self, span: Span) -> Figure {
         let seen = self.look();
         Figure {
             last_failure: seen.last_failure.clone(),
-            ..series::figure(&self.what, &seen.attempts, &self.window(fault, until))
+            ..series::figure(&self.what, &seen.attempts, &self.window(span))
         }
     }
 
-    /// The longest outage after `from`, in seconds.
-    pub(super) fn longest_after(&self, from: Duration, until: Duration) -> f64 {
+    /// The longest outage, in seconds.
+    pub(super) fn longest(&self, span: Span) -> f64 {
         let seen = self.look();
-        let outages = series::outages(&seen.attempts, &self.window(from, until));
+        let outages = series::outages(&seen.attempts, &self.window(span));
         let longest = outages.iter().map(series::Outage::length).max();
         longest.unwrap_or_default().as_secs_f64()
     }
 
     /// It works, and has for so long.
-    pub(super) fn is_settled(&self, fault: Duration, now: Duration, hold: Duration) -> bool {
-        series::is_settled(&self.look().attempts, &self.window(fault, now), hold)
+    pub(super) fn is_settled(&self, span: Span, hold: Duration) -> bool {
+        series::is_settled(&self.look().attempts, &self.window(span), hold)
     }
 
-    /// Since when it has not worked, as it seems now.
-    pub(super) fn away_since(&self, fault: Duration, now: Duration) -> Option<Duration> {
-        let outages = series::outages(&self.look().attempts, &self.window(fault, now));
-        let last = outages.last().filter(|outage| !outage.is_over)?;
-        Some(last.from)
+    /// It doesn't work at the end of the span.
+    pub(super) fn is_away(&self, span: Span) -> bool {
+        let outages = series::outages(&self.look().attempts, &self.window(span));
+        outages.last().is_some_and(|outage| !outage.is_over)
     }
 
-    /// Nothing has failed so far, and something has worked.
+    /// Something has worked.
     pub(super) fn works(&self) -> Result<(), String> {
         let seen = self.look();
         match seen.attempts.iter().any(|attempt| attempt.worked) {

@@ -123,6 +123,33 @@ fn only_the_word_yes_approves() {
     assert!(shown.text.contains("2 created"), "{}", shown.text);
 }
 
+/// A drill in production asks for the plan's name, and takes nothing else for it.
+#[test]
+fn a_drill_in_production_asks_for_the_name() {
+    const QUESTION: &str = "Type the plan's name, `simulated`, to do this in production:";
+    let arguments = [
+        "drill",
+        "run",
+        "plan.yaml",
+        "kafka-broker",
+        "--i-know-this-is-production",
+    ];
+    let folder = Folder::new();
+    chain(&folder, &["a"], json!({}));
+    folder.write(
+        "plan.yaml",
+        "metadata: { name: simulated }\ntarget: local\nkafka: { version: 4.3.1, brokers: 3 }\n",
+    );
+    for (answer, said) in [
+        ("yes\n", "not approved: nothing was struck"),
+        ("simulated\n", "nothing of `simulated` stands"),
+    ] {
+        let shown = on_terminal(&folder, &arguments, &[], Some((QUESTION, Reaction::Type(answer))));
+        assert_eq!(shown.code, 1, "{}", shown.text);
+        assert!(shown.text.contains(said), "{answer:?}: {}", shown.text);
+    }
+}
+
 /// Ctrl-C at the question ends in 130 and does nothing.
 #[test]
 fn an_interrupt_at_the_question_does_nothing() {

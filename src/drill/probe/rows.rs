@@ -13,6 +13,7 @@ use crate::load::shards::Shards;
 
 /// How long the shards may take to answer.
 const LIMIT: Duration = Duration::from_secs(1);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How often they are asked.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -51,18 +52,38 @@ async fn follow(endpoints: Endpoints, kept: Kept, clock: Instant, acknowledged: 
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        let asked = async {
-            let connected = match shards.take() {
-                Some(connected) => connected,
-                None => Shards::connect(&endpoints).await?,
-            };
-            let committed = connected.committed(&endpoints.events_topic).await?;
-            shards = Some(connected);
-            Ok::<_, crate::load::LoadError>(committed)
+        let connected = match shards.take() {
+            Some(connected) => connected,
+            None => match tokio::time::timeout(CONNECT_WITHIN, Shards::connect(&endpoints)).await {
+                Ok(Ok(connected)) => connected,
+                Ok(Err(why)) => {
+                    say(&kept, &why.to_string());
+                    continue;
+                }
+                Err(_) => {
+                    say(&kept, "the shards can't be connected to");
+                    continue;
+                }
+            },
         };
+        let asked = connected.committed(&endpoints.events_topic);
         // What can't be asked now can be later: it may be what the drill has struck.
-        let Ok(Ok(committed)) = tokio::time::timeout(LIMIT, asked).await else {
-            continue;
+        let committed = match tokio::time::timeout(LIMIT, asked).await {
+            Ok(Ok(committed)) => {
+                shards = Some(connected);
+                committed
+            }
+            Ok(Err(why)) => {
+                say(&kept, &why.to_string());
+                continue;
+            }
+            Err(_) => {
+                say(
+                    &kept,
+                    &format!("the shards' watermarks can't be read within {LIMIT:?}"),
+                );
+                continue;
+            }
         };
         let now = clock.elapsed();
         let is_durable = |partition: i32, offset: i64| {
@@ -80,5 +101,13 @@ async fn follow(endpoints: Endpoints, kept: Kept, clock: Instant, acknowledged: 
             }
             !is_done
         });
+    }
+}
+
+/// Why nothing is seen at the moment.
+fn say(kept: &Kept, why: &str) {
+    for seen in kept.values() {
+        let mut seen = seen.lock().expect("nobody panics while holding it");
+        seen.last_failure = Some(why.to_owned());
     }
 }
