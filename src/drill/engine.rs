@@ -74,7 +74,7 @@ pub trait Listener: Send + Sync {
 /// Each probe has to find its tier at work within this.
 const WORKS_WITHIN: Duration = Duration::from_secs(20);
 /// Load and probes run for so long before the fault, from when everything works.
-const QUIET: Duration = Duration::from_secs(4);
+const QUIET: Duration = Duration::from_secs(5);
 /// What comes only seconds after the fault is seen, too.
 const WATCH_AT_LEAST: Duration = Duration::from_secs(6);
 /// A tier works again when it has for so long.
@@ -83,7 +83,7 @@ const HOLD: Duration = Duration::from_secs(3);
 const WHOLE_WITHIN: Duration = Duration::from_secs(15);
 /// After all is whole, what that has brought is seen, too.
 const AFTERMATH: Duration = Duration::from_secs(1);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Carries a drill out.
@@ -109,6 +109,7 @@ pub async fn run(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, 
 async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Trouble> {
     let tell = |stage: Stage| listener.stage(order.drill, &stage);
     tell(Stage::Checking);
+    reachable(order.endpoints)?;
     let missing = until_whole(order, WHOLE_WITHIN.min(order.patience), &|_| {}).await;
     if !missing.is_empty() {
         return Err(Trouble::new(
@@ -167,6 +168,27 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
         background,
         markers,
     })
+}
+
+/// Without these there is neither load nor account.
+fn reachable(endpoints: &Endpoints) -> Result<(), Trouble> {
+    let parts = [
+        (endpoints.kafka.is_empty(), "Kafka"),
+        (endpoints.shards.is_empty(), "shards"),
+        (endpoints.api.is_empty(), "API"),
+    ];
+    let away: Vec<&str> = parts
+        .iter()
+        .filter(|(away, _)| *away)
+        .map(|(_, what)| *what)
+        .collect();
+    match away.is_empty() {
+        true => Ok(()),
+        false => Err(Trouble(format!(
+            "the platform is not whole, so nothing was struck: it offers no {} that can be reached from here",
+            away.join(", no ")
+        ))),
+    }
 }
 
 /// Every probe has to find its tier at work before the fault: what it can't measure then, it can't after it.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::Trouble;
+use super::catalogue::Drill;
 
 /// One part of the platform to strike, by what the system itself calls it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +56,25 @@ pub enum Blow {
         /// Which.
         number: u32,
     },
+    /// A database cluster of RDS, which fails over.
+    Cluster {
+        /// Where it is.
+        region: String,
+        /// Its identifier.
+        id: String,
+    },
+    /// A pod, which is evicted.
+    Pod {
+        /// Its name.
+        name: String,
+    },
+    /// A broker's pod, which Strimzi rolls.
+    Roll {
+        /// Its name.
+        name: String,
+    },
+    /// The cache, which ElastiCache fails over.
+    Cache,
 }
 
 impl Blow {
@@ -69,6 +89,10 @@ impl Blow {
             Self::Api { url } => format!("the API ({url})"),
             Self::Worker { number } => format!("worker {number}"),
             Self::Etcd { number } => format!("etcd's member {number}"),
+            Self::Cluster { region, id } => format!("the database cluster {id} ({region})"),
+            Self::Pod { name } => format!("the pod {name}"),
+            Self::Roll { name } => format!("the broker's pod {name}"),
+            Self::Cache => "the cache".into(),
         }
     }
 }
@@ -77,6 +101,11 @@ impl Blow {
 pub trait Faults: Send + Sync {
     /// What is not there or not well, as far as only the target knows; in words.
     fn missing(&self) -> BoxFuture<'_, Vec<String>>;
+    /// Whom a drill strikes, where only the target knows; none: the system is asked.
+    fn named(&self, drill: Drill) -> BoxFuture<'_, Result<Option<Vec<Blow>>, Trouble>> {
+        let _ = drill;
+        ready(Ok(None)).boxed()
+    }
     /// What each zone holds, by the zone's name.
     fn zones(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Blow>>, Trouble>>;
     /// Strikes; answers when it has hit.

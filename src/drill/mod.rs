@@ -10,6 +10,8 @@
 
 mod background;
 pub mod catalogue;
+#[cfg(all(feature = "aws", feature = "kubernetes"))]
+mod cloud;
 pub mod engine;
 mod faults;
 mod kafka;
@@ -29,6 +31,8 @@ mod whole;
 use std::fmt;
 
 pub use catalogue::{Drill, Offer};
+#[cfg(all(feature = "aws", feature = "kubernetes"))]
+pub use cloud::Cloud;
 pub use engine::{Listener, Order, Stage, run};
 pub use faults::{Blow, Faults};
 pub use marker_check::read_back;

@@ -69,6 +69,7 @@ impl Processes {
             }
             Blow::Api { url } => at("ingest_process", "url", url),
             Blow::Worker { number } => called("ingest_process", &format!("ingest-worker-{number}")),
+            Blow::Cluster { .. } | Blow::Pod { .. } | Blow::Roll { .. } | Blow::Cache => None,
             Blow::Etcd { number } => called("etcd_member", &format!("etcd-{number}")),
         };
         let how = match blow {

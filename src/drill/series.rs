@@ -3,6 +3,8 @@
 //! Only an attempt that began after the fault shows that the tier works again: one that was under way may have
 //! been carried by what was struck. Times are those of answers, so that an attempt which hangs until the tier is
 //! back counts as the outage that it was, and one that runs into its own limit says nothing of when that ended.
+//! While no attempt is under way nothing is known: a time in which the probe itself was kept from trying is no
+//! outage of what it tries.
 
 use std::time::Duration;
 
@@ -71,6 +73,8 @@ pub struct Figure {
 pub const STABLE: Duration = Duration::from_secs(1);
 /// No answer for so many periods is an outage.
 const PERIODS: u32 = 2;
+/// Right answers that are shorter than this apart are slow at most, if none has failed between them.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// Every outage of the window, in order.
 pub fn outages(attempts: &[Attempt], window: &Window) -> Vec<Outage> {
@@ -86,7 +90,7 @@ pub fn outages(attempts: &[Attempt], window: &Window) -> Vec<Outage> {
     let ends = answers.iter().map(|answer| (*answer, true));
     for (to, is_over) in ends.chain([(window.until, false)]) {
         let outage = Outage {
-            from: last,
+            from: tried_from(attempts, window, last),
             to,
             is_over,
         };
@@ -104,13 +108,24 @@ pub fn outages(attempts: &[Attempt], window: &Window) -> Vec<Outage> {
     found
 }
 
+/// Where the time without an answer begins: at the last answer, or, where nothing was tried then, at the next try.
+fn tried_from(attempts: &[Attempt], window: &Window, last: Duration) -> Duration {
+    let since = attempts.iter().filter(|attempt| attempt.ended > last);
+    match since.map(|attempt| attempt.began).min() {
+        Some(began) if began <= last + window.period * PERIODS => last,
+        Some(began) => began,
+        None => window.until,
+    }
+}
+
 impl Outage {
     /// Longer than a probe needs, and either longer than what happens without a fault or with a failure in it.
     fn counts(&self, attempts: &[Attempt], window: &Window, quiet: Duration) -> bool {
         let length = self.length();
         let failed_within =
             |attempt: &Attempt| !attempt.worked && attempt.ended > self.from && attempt.began < self.to;
-        length > window.period * PERIODS && (length > quiet || attempts.iter().any(failed_within))
+        let least = quiet.max(SLOW);
+        length > window.period * PERIODS && (length > least || attempts.iter().any(failed_within))
     }
 
     /// How long it was.

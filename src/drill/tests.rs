@@ -127,7 +127,7 @@ fn an_outage_that_begins_later_counts_from_the_last_answer() {
 #[test]
 fn a_pause_that_there_is_without_a_fault_is_none() {
     let slow = |began: u64| match began {
-        2_000..2_400 | 6_000..6_390 => (began / 1_000 * 1_000 + 405, true),
+        2_000..2_900 | 6_000..6_890 => (began / 1_000 * 1_000 + 905, true),
         _ => (began + 5, true),
     };
     let attempts = series(12_000, slow);
@@ -135,6 +135,28 @@ fn a_pause_that_there_is_without_a_fault_is_none() {
     let mut failing = attempts;
     failing[121].worked = false;
     assert_eq!(found(&failing, 12_000).len(), 1, "one failed in it");
+}
+
+/// The probe itself was kept from trying: nothing is known of that time, and what follows is no recovery.
+#[test]
+fn a_time_without_tries_is_no_outage() {
+    let attempts = series(12_000, |began| (began + 5, true));
+    let without = |from: u64, to: u64| -> Vec<Attempt> {
+        let all = attempts.iter().copied();
+        all.filter(|attempt| !(ms(from)..ms(to)).contains(&attempt.began))
+            .collect()
+    };
+    assert_eq!(found(&without(6_000, 8_000), 12_000), []);
+    assert_eq!(found(&without(4_900, 7_000), 12_000), [], "across the fault");
+    assert_eq!(found(&without(9_000, 12_000), 12_000), [], "until the end");
+    // One that was tried in it and failed makes it one, from then on.
+    let mut tried = without(6_000, 8_000);
+    tried.push(Attempt {
+        began: ms(7_000),
+        ended: ms(7_010),
+        worked: false,
+    });
+    assert_eq!(found(&tried, 12_000), [(7_000, 8_005, true)]);
 }
 
 #[test]
@@ -157,7 +179,7 @@ proptest! {
     /// A seeded outage of any length over a period's noise is found with its length, whatever else the attempts do.
     #[test]
     fn an_outage_is_found_with_its_length(
-        length in 300_u64..10_000,
+        length in 600_u64..10_000,
         delays in prop::collection::vec(1_u64..40, 600),
         hangs in prop::bool::ANY,
     ) {

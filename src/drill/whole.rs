@@ -8,7 +8,7 @@ use super::{kafka, redis};
 use crate::endpoints::Endpoints;
 use crate::leaders::{self, Leaders, Seen};
 use crate::load::secret;
-use crate::spec::Spec;
+use crate::spec::{Spec, Target};
 
 const LIMIT: Duration = Duration::from_secs(4);
 
@@ -30,7 +30,9 @@ fn of_leaders(spec: &Spec, endpoints: &Endpoints, leaders: &Leaders) -> Vec<Stri
     match &leaders.kafka {
         Some(Seen::Known(kafka)) => missing.extend(of_kafka(spec, kafka)),
         Some(Seen::Unknown { what, error }) => missing.push(format!("{what} does not answer: {error}")),
-        None if spec.kafka.is_some() => missing.push("Kafka is not there".into()),
+        None if spec.kafka.is_some() && spec.target == Target::Local => {
+            missing.push("Kafka is not there".into())
+        }
         None => {}
     }
     match &leaders.redis {

@@ -19,6 +19,7 @@ use super::catch::{self, Catch};
 use crate::apply::Session;
 use crate::drill::{self, Drill, Faults, Order, Trouble, catalogue};
 use crate::endpoints::Endpoints;
+use crate::provider::Connection;
 use crate::rollout::drilled;
 use crate::rollout::ledger::{Book, Entry};
 use crate::rollout::model::{Basis, Evidence, How, Verdict};
@@ -87,7 +88,9 @@ fn period(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) async fn run(arguments: Arguments, targets: Targets, report: &Report) -> Result<Exit, Error> {
-    let site = Site::of_plan(&arguments.file, Findings::Stop, targets, report)?;
+    // A promise that can't be kept is no reason not to measure by how much.
+    let connection = targets.connection.clone();
+    let site = Site::of_plan(&arguments.file, Findings::PassOver, targets, report)?;
     let drills = asked(&site, &arguments, report)?;
     let question = arguments
         .catch
@@ -102,7 +105,15 @@ pub(super) async fn run(arguments: Arguments, targets: Targets, report: &Report)
     let session = interrupts
         .or_stop(site.open("drill run", &arguments.locking, &Narrator::new(report)))
         .await?;
-    let done = all(&site, &arguments, &drills, &session, &mut interrupts, report).await;
+    let done = all(
+        (&site, &connection),
+        &arguments,
+        &drills,
+        &session,
+        &mut interrupts,
+        report,
+    )
+    .await;
     let closed = session.close().await;
     let exit = done?;
     closed?;
@@ -151,7 +162,7 @@ struct Done {
 }
 
 async fn all(
-    site: &Site,
+    (site, connection): (&Site, &Connection),
     arguments: &Arguments,
     drills: &[Drill],
     session: &Session,
@@ -173,7 +184,7 @@ async fn all(
         site,
         arguments,
         endpoints: (site.platform.endpoints)(&site.spec, state),
-        faults: faults::of(site, state),
+        faults: faults::of(site, state, connection),
         report,
     };
     let mut done = Vec::new();

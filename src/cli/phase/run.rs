@@ -19,6 +19,7 @@ use super::super::site::Site;
 use super::super::target::Targets;
 use crate::apply::Session;
 use crate::plan::{Options, Selector};
+use crate::provider::Connection;
 use crate::rollout::engine::{self, Ending, Listener};
 use crate::rollout::ledger::{Book, Entry};
 use crate::rollout::model::Evidence;
@@ -93,6 +94,7 @@ fn some_time(text: &str) -> Result<Duration, String> {
 type Asked<'a> = (&'a Week, Option<Vec<String>>);
 
 pub(super) async fn run(arguments: Arguments, targets: Targets, report: &Report) -> Result<Exit, Error> {
+    let connection = targets.connection.clone();
     let site = Site::of_plan(&arguments.file, Findings::Stop, targets, report)?;
     let weeks = super::weeks(&site)?;
     let asked = asked(&weeks, &arguments)?;
@@ -107,6 +109,7 @@ pub(super) async fn run(arguments: Arguments, targets: Targets, report: &Report)
         .await?;
     let run = Run {
         site: &site,
+        connection: &connection,
         weeks: &weeks,
         arguments: &arguments,
         approval,
@@ -153,6 +156,7 @@ fn asked<'a>(weeks: &'a [Week], arguments: &Arguments) -> Result<Vec<Asked<'a>>,
 
 struct Run<'a> {
     site: &'a Site,
+    connection: &'a Connection,
     weeks: &'a [Week],
     arguments: &'a Arguments,
     approval: Approval,
@@ -222,7 +226,7 @@ impl Run<'_> {
             events: self.arguments.events,
             patience: self.arguments.patience,
             drills: Drills {
-                faults: Some(faults::of(self.site, session.state())),
+                faults: Some(faults::of(self.site, session.state(), self.connection)),
                 folder: self.site.folder(),
                 ..Drills::default()
             },

@@ -15,6 +15,7 @@ pub mod eks;
 mod elasticache;
 mod elbv2;
 mod error;
+mod failover;
 mod iam;
 mod kms;
 mod logs;
@@ -45,6 +46,7 @@ pub use elbv2::{
     Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerKind, TargetGroup, TargetHealthCheck,
     TargetStickiness,
 };
+pub use failover::Members;
 pub use iam::{IamPolicy, IamRole, InlinePolicy};
 pub use kms::{KmsAlias, KmsKey};
 pub use logs::LogGroup;

@@ -137,6 +137,32 @@ impl Standing {
         self.call(&what, self.client.request::<Value>(request)).await
     }
 
+    /// Asks for something to be done with an object.
+    pub(super) async fn post(&self, what: &str, path: &str, body: &Value) -> Result<(), ProviderError> {
+        let request = http::Request::post(path)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body.to_string().into_bytes())
+            .map_err(|why| ProviderError::refused(format!("{what}: {why}")))?;
+        self.call(what, self.client.request::<Value>(request))
+            .await
+            .map(drop)
+    }
+
+    /// Merges `note` into an object that somebody else owns.
+    pub(super) async fn note(
+        &self,
+        what: &str,
+        path: &str,
+        name: &str,
+        note: &Value,
+    ) -> Result<(), ProviderError> {
+        let request = Request::new(path).patch(name, &PatchParams::default(), &Patch::Merge(note));
+        let request = request.map_err(|why| ProviderError::refused(format!("{what}: {why}")))?;
+        self.call(what, self.client.request::<Value>(request))
+            .await
+            .map(drop)
+    }
+
     /// Starts to remove what is there; what depends on it goes with it.
     pub(super) async fn delete(
         &self,

@@ -9,6 +9,7 @@ mod data;
 mod drift;
 mod edge;
 mod every_kind;
+mod failover;
 mod fake;
 mod faults;
 mod kills;

@@ -20,6 +20,7 @@ mod lives;
 #[cfg(feature = "aws")]
 mod one_apply;
 mod operators;
+mod pods;
 mod readiness;
 mod refusals;
 mod rendered;

@@ -1,5 +1,6 @@
 //! Everything here starts real servers, on free ports of the loopback, in folders of its own.
 
+mod drill;
 mod high_availability;
 mod kafka;
 mod kill;

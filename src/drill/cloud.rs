@@ -1,0 +1,209 @@
+//! Faults on AWS, by the means that it has for them: a shard is failed over by RDS, pods are evicted, a broker is
+//! rolled by Strimzi. What they do comes back by itself: there is nothing to heal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt, ready};
+
+use super::Trouble;
+use super::catalogue::{Drill, minority};
+use super::faults::{Blow, Faults};
+use crate::provider::aws::Aws;
+use crate::provider::kubernetes::{Cluster, Clusters, Pod};
+use crate::state::State;
+
+/// What of the state is needed: where things are, never how they are.
+pub struct Cloud {
+    aws: Arc<Aws>,
+    clusters: Clusters,
+    /// The cluster that the platform runs in, and the namespace.
+    place: Option<(Cluster, String)>,
+    /// Region and id of each shard's cluster, in the primary region.
+    shards: Vec<(String, String)>,
+    /// Region and id of the cache.
+    cache: Option<(String, String)>,
+}
+
+/// ElastiCache names the only node group of a group without cluster mode so.
+const NODE_GROUP: &str = "0001";
+
+impl Cloud {
+    /// Of what the state holds in the region `primary`.
+    pub fn new(state: &State, primary: &str, aws: Arc<Aws>, clusters: Clusters) -> Self {
+        let of_kind = |kind: &'static str| {
+            state
+                .resources
+                .values()
+                .filter(move |record| record.address.kind() == kind && record.address.region() == primary)
+        };
+        let named = |kind: &'static str| {
+            of_kind(kind).map(|record| (record.address.region().to_owned(), record.id.clone()))
+        };
+        let place = of_kind("deployment").find_map(|record| {
+            let cluster = serde_json::from_value(record.properties.get("cluster")?.clone()).ok()?;
+            let namespace = record
+                .properties
+                .pointer("/object/metadata/namespace")?
+                .as_str()?;
+            Some((cluster, namespace.to_owned()))
+        });
+        Self {
+            aws,
+            clusters,
+            place,
+            shards: named("db_cluster").collect(),
+            cache: named("cache_replication_group").next(),
+        }
+    }
+
+    fn place(&self) -> Result<&(Cluster, String), Trouble> {
+        let place = self.place.as_ref();
+        place.ok_or_else(|| Trouble("the state knows of no cluster that the platform runs in".into()))
+    }
+
+    async fn pods(&self, component: &str) -> Result<Vec<Pod>, Trouble> {
+        let (cluster, namespace) = self.place()?;
+        let labels = format!("vvbill/component={component}");
+        let pods = self.clusters.pods(cluster, namespace, &labels).await;
+        pods.map_err(|why| Trouble::new(format_args!("the pods of {component}"), why))
+    }
+
+    async fn some_pods(&self, component: &str, count: usize) -> Result<Vec<Blow>, Trouble> {
+        let pods = self.pods(component).await?;
+        if pods.is_empty() {
+            return Err(Trouble(format!("no pod of {component} runs")));
+        }
+        let blow = |pod: Pod| Blow::Pod { name: pod.name };
+        Ok(pods.into_iter().take(count.max(1)).map(blow).collect())
+    }
+
+    async fn of_drill(&self, drill: Drill) -> Result<Vec<Blow>, Trouble> {
+        match drill {
+            Drill::KafkaBroker => {
+                let pods = self.pods("kafka").await?;
+                let pod = pods.into_iter().next();
+                let pod = pod.ok_or_else(|| Trouble("no pod of kafka runs".into()))?;
+                Ok(vec![Blow::Roll { name: pod.name }])
+            }
+            Drill::RedisMaster => self.some_pods("buffer", 1).await,
+            Drill::ServiceApi => self.some_pods("ingest-api", 1).await,
+            Drill::ServiceWorker => self.some_pods("ingest-worker", 1).await,
+            Drill::SentinelMinority => {
+                let count = self.pods("buffer-sentinel").await?.len();
+                let count = minority(u32::try_from(count).unwrap_or(u32::MAX));
+                self.some_pods("buffer-sentinel", count as usize).await
+            }
+            Drill::ShardPrimary | Drill::ShardNode => {
+                let first = self.shards.first().cloned();
+                let (region, id) = first.ok_or_else(|| Trouble("the state knows of no shard".into()))?;
+                Ok(vec![Blow::Cluster { region, id }])
+            }
+            Drill::Zone => {
+                let zones = self.in_zones().await?;
+                let most = zones.into_iter().max_by_key(|(_, blows)| blows.len());
+                Ok(most.map(|(_, blows)| blows).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Pods by the zone of their node, and each shard where its writer is.
+    async fn in_zones(&self) -> Result<BTreeMap<String, Vec<Blow>>, Trouble> {
+        let mut zones: BTreeMap<String, Vec<Blow>> = BTreeMap::new();
+        for component in [
+            "kafka",
+            "buffer",
+            "buffer-sentinel",
+            "ingest-api",
+            "ingest-worker",
+        ] {
+            for pod in self.pods(component).await? {
+                if let Some(zone) = pod.zone {
+                    zones.entry(zone).or_default().push(Blow::Pod { name: pod.name });
+                }
+            }
+        }
+        for (region, id) in &self.shards {
+            let members = self.aws.members(region, id).await;
+            let members = members.map_err(|why| Trouble::new(format_args!("the shard {id}"), why))?;
+            if let Some(zone) = members.writer_zone {
+                zones.entry(zone).or_default().push(Blow::Cluster {
+                    region: region.clone(),
+                    id: id.clone(),
+                });
+            }
+        }
+        Ok(zones)
+    }
+
+    async fn unwell(&self) -> Result<Vec<String>, Trouble> {
+        let mut missing = Vec::new();
+        for component in [
+            "kafka",
+            "buffer",
+            "buffer-sentinel",
+            "ingest-api",
+            "ingest-worker",
+        ] {
+            let pods = self.pods(component).await?;
+            let unready = pods.iter().filter(|pod| !pod.is_ready);
+            missing.extend(unready.map(|pod| format!("the pod {} is not ready", pod.name)));
+        }
+        for (region, id) in &self.shards {
+            let members = self.aws.members(region, id).await;
+            let members = members.map_err(|why| Trouble::new(format_args!("the shard {id}"), why))?;
+            if members.status != "available" {
+                missing.push(format!("the shard {id} is {}, not available", members.status));
+            }
+            if members.writer.is_none() {
+                missing.push(format!("the shard {id} has no writer"));
+            }
+        }
+        Ok(missing)
+    }
+}
+
+impl Faults for Cloud {
+    fn missing(&self) -> BoxFuture<'_, Vec<String>> {
+        async move {
+            let found = self.unwell().await;
+            found.unwrap_or_else(|why| vec![why.to_string()])
+        }
+        .boxed()
+    }
+
+    fn named(&self, drill: Drill) -> BoxFuture<'_, Result<Option<Vec<Blow>>, Trouble>> {
+        async move { self.of_drill(drill).await.map(Some) }.boxed()
+    }
+
+    fn zones(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Blow>>, Trouble>> {
+        self.in_zones().boxed()
+    }
+
+    fn strike<'a>(&'a self, blow: &'a Blow) -> BoxFuture<'a, Result<(), Trouble>> {
+        async move {
+            let struck = match blow {
+                Blow::Cluster { region, id } => self.aws.fail_over(region, id).await,
+                Blow::Pod { name } => {
+                    let (cluster, namespace) = self.place()?;
+                    self.clusters.evict(cluster, namespace, name).await
+                }
+                Blow::Roll { name } => {
+                    let (cluster, namespace) = self.place()?;
+                    self.clusters.roll(cluster, namespace, name).await
+                }
+                Blow::Cache => match &self.cache {
+                    Some((region, id)) => self.aws.test_failover(region, id, NODE_GROUP).await,
+                    None => return Err(Trouble("the state knows of no cache".into())),
+                },
+                other => return Err(Trouble(format!("{} is nothing of AWS", other.words()))),
+            };
+            struck.map_err(|why| Trouble::new(format_args!("{} could not be struck", blow.words()), why))
+        }
+        .boxed()
+    }
+
+    fn heal(&self) -> BoxFuture<'_, Result<(), Trouble>> {
+        ready(Ok(())).boxed()
+    }
+}

@@ -1,0 +1,82 @@
+//! Failovers by AWS's own means: what the calls do to a shard, and what they say of the cache.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use super::production::UNPROTECTED;
+use super::rig::{Rig, aws, desired, only};
+
+/// Another member of the shard writes after it; who wrote reads. Asked for a shard that there isn't, it says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_fails_over_to_a_reader() {
+    let rig = Rig::start(json!({})).await;
+    let all = desired("production.yaml", &UNPROTECTED);
+    rig.apply(&only(&all, &["db_instance"])).await;
+    let state = rig.session().await;
+    let record = state
+        .state()
+        .resources
+        .values()
+        .find(|record| record.address.kind() == "db_cluster");
+    let (region, id) = {
+        let record = record.unwrap();
+        (record.address.region().to_owned(), record.id.clone())
+    };
+    state.close().await.unwrap();
+    let cloud = aws(&rig.fake.url).await;
+    let before = cloud.members(&region, &id).await.unwrap();
+    assert!(
+        !before.readers.is_empty() && before.writer_zone.is_some(),
+        "{before:?}"
+    );
+    cloud.fail_over(&region, &id).await.unwrap();
+    let after = cloud.members(&region, &id).await.unwrap();
+    let writer = after.writer.clone().unwrap();
+    assert!(before.readers.contains(&writer), "{before:?}, then {after:?}");
+    assert!(
+        after.readers.contains(before.writer.as_ref().unwrap()),
+        "{after:?}"
+    );
+    let absent = cloud.fail_over(&region, "no-such-shard").await.unwrap_err();
+    assert!(absent.message.contains("FailoverDBCluster"), "{absent}");
+}
+
+/// moto has no TestFailover: the request itself is judged.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cache_is_asked_to_fail_over_one_node_group() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut text = Vec::new();
+        let mut buffer = [0; 4096];
+        while !String::from_utf8_lossy(&text).contains("NodeGroupId=0001") {
+            let read = stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "{}", String::from_utf8_lossy(&text));
+            text.extend_from_slice(&buffer[..read]);
+        }
+        let body = "<TestFailoverResponse><TestFailoverResult/></TestFailoverResponse>";
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        String::from_utf8(text).unwrap()
+    });
+    aws(&url)
+        .await
+        .test_failover("us-east-1", "billing-cache", "0001")
+        .await
+        .unwrap();
+    let heard = heard.join().unwrap();
+    for part in [
+        "Action=TestFailover",
+        "ReplicationGroupId=billing-cache",
+        "NodeGroupId=0001",
+    ] {
+        assert!(heard.contains(part), "{heard}");
+    }
+}
