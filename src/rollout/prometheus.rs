@@ -150,7 +150,10 @@ impl Prometheus {
     pub async fn query_at(&self, expression: &str, at: Timestamp) -> Result<Option<f64>, Trouble> {
         let query = format!("query?query={}&time={}", encoded(expression), seconds(at));
         let found: Found = self.ask(&query).await?;
-        Ok(values(&found.result).first().copied().filter(|value| value.is_finite()))
+        Ok(values(&found.result)
+            .first()
+            .copied()
+            .filter(|value| value.is_finite()))
     }
 
     /// What the first series of an expression was in the time before a moment, at points that are `step` apart.
@@ -167,7 +170,10 @@ impl Prometheus {
             step.as_secs_f64()
         );
         let found: Found = self.ask(&query).await?;
-        let points = found.result.get(0).and_then(|series| series.get("values")?.as_array());
+        let points = found
+            .result
+            .get(0)
+            .and_then(|series| series.get("values")?.as_array());
         let point = |pair: &Value| {
             let at = Timestamp::from_millisecond((pair.get(0)?.as_f64()? * 1_000.0) as i64).ok()?;
             let value: f64 = pair.get(1)?.as_str()?.parse().ok()?;

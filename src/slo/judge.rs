@@ -74,7 +74,9 @@ fn sustained(promised: &SuccessMetrics, watched: Option<&Watched>, seen: &Seen<'
         let seconds = held.seconds();
         line.value = Some(format!("{:.0} a minute at least", least * 60.0));
         line.scope = format!("{} without a break, until {:.0}", time(seconds), held.until);
-        let wanted = promised.sustained_for.map_or(0.0, |time| time.as_std().as_secs_f64());
+        let wanted = promised
+            .sustained_for
+            .map_or(0.0, |time| time.as_std().as_secs_f64());
         if seconds > 0.0 && seconds >= wanted * WHOLE {
             line.standing = Standing::Met;
         }
@@ -97,12 +99,18 @@ fn latency(promised: &SuccessMetrics, watched: Option<&Watched>, seen: &Seen<'_>
         None => format!("P95 < {time}"),
     });
     let mut line = line("p95_latency", "P95 latency under load", promise);
-    let Some(limit) = promised.p95_latency else { return line };
+    let Some(limit) = promised.p95_latency else {
+        return line;
+    };
     line.scope = "no minute at the promised rate was watched".into();
     let under_load = watched.and_then(|watched| Some((watched.held?, watched.p95_seconds?)));
     if let Some((held, p95)) = under_load {
         line.value = Some(format!("{:.1} ms from Kafka to the commit", p95 * 1_000.0));
-        line.scope = format!("{} at the promised rate, until {:.0}", time(held.seconds()), held.until);
+        line.scope = format!(
+            "{} at the promised rate, until {:.0}",
+            time(held.seconds()),
+            held.until
+        );
         line.evidence
             .push("Prometheus: event_processing_duration_seconds, stage durable".into());
         line.standing = match p95 < limit.as_std().as_secs_f64() {
@@ -122,9 +130,7 @@ fn latency(promised: &SuccessMetrics, watched: Option<&Watched>, seen: &Seen<'_>
 }
 
 fn availability(promised: &SuccessMetrics, watched: Option<&Watched>) -> Line {
-    let promise = promised
-        .availability
-        .map(|share| format!("{share} of 30 days"));
+    let promise = promised.availability.map(|share| format!("{share} of 30 days"));
     let mut line = line("availability", "availability", promise);
     let Some(watched) = watched.filter(|_| promised.availability.is_some()) else {
         return line;
@@ -167,11 +173,17 @@ fn data_loss(promised: &SuccessMetrics, drills: &Drills) -> Line {
         lost => format!("at most {lost} events are lost in a failover"),
     });
     let mut line = line("data_loss", "data loss in a failover", promise);
-    let Some(most) = promised.lost_events else { return line };
+    let Some(most) = promised.lost_events else {
+        return line;
+    };
     drills.tell(&mut line);
     let lost = |outcome: &Outcome| outcome.found.lost + outcome.background.lost;
     if let Some(worst) = drills.run.iter().max_by_key(|outcome| lost(outcome)) {
-        let read: u64 = drills.run.iter().map(|one| one.found.acknowledged_http + one.found.acknowledged_kafka + one.background.sent).sum();
+        let read: u64 = drills
+            .run
+            .iter()
+            .map(|one| one.found.acknowledged_http + one.found.acknowledged_kafka + one.background.sent)
+            .sum();
         line.value = Some(match lost(worst) {
             0 => format!("none lost of {read} that were acknowledged and read back"),
             lost => format!("{lost} lost in {}", worst.drill),
@@ -191,7 +203,9 @@ fn recovery_time(promised: &SuccessMetrics, drills: &Drills) -> Line {
         ("buffer ", of.buffer),
         ("database ", of.database),
     ];
-    let parts = named.iter().filter_map(|(tier, time)| Some(format!("{tier}{}", (*time)?)));
+    let parts = named
+        .iter()
+        .filter_map(|(tier, time)| Some(format!("{tier}{}", (*time)?)));
     let parts: Vec<String> = parts.collect();
     let promise = (!parts.is_empty()).then(|| format!("within {}", parts.join(", ")));
     let mut line = line("recovery_time", "recovery time (RTO)", promise);
@@ -205,8 +219,16 @@ fn recovery_time(promised: &SuccessMetrics, drills: &Drills) -> Line {
             let objective = tier.objective_seconds?;
             let away = tier.recovery.away_seconds;
             let holds = away <= objective && tier.recovery.is_back;
-            let share = if tier.recovery.is_back { away / objective.max(1e-9) } else { f64::INFINITY };
-            Some((share, holds, format!("{} {away:.2} s in {}", tier.tier.name(), outcome.drill)))
+            let share = if tier.recovery.is_back {
+                away / objective.max(1e-9)
+            } else {
+                f64::INFINITY
+            };
+            Some((
+                share,
+                holds,
+                format!("{} {away:.2} s in {}", tier.tier.name(), outcome.drill),
+            ))
         })
     });
     let figures: Vec<(f64, bool, String)> = figures.collect();
@@ -228,7 +250,10 @@ fn recovery_point(promised: &SuccessMetrics, drills: &Drills) -> Line {
     let Some(limit) = limit else { return line };
     drills.tell(&mut line);
     let figure = |outcome: &Outcome| outcome.found.recovery_point_seconds;
-    let worst = drills.run.iter().max_by(|one, other| figure(one).total_cmp(&figure(other)));
+    let worst = drills
+        .run
+        .iter()
+        .max_by(|one, other| figure(one).total_cmp(&figure(other)));
     if let Some(worst) = worst {
         line.value = Some(format!("{:.2} s at worst", figure(worst)));
         line.standing = drills.standing(figure(worst) <= limit.as_std().as_secs_f64());
@@ -301,7 +326,9 @@ fn last_drill(seen: &Seen<'_>, name: &str) -> Option<(Outcome, String)> {
         let outcome: Outcome = serde_json::from_value(attempt.evidence()?.memory.clone()).ok()?;
         Some((outcome, told(&attempt)))
     });
-    alone.chain(step).max_by_key(|(outcome, _): &(Outcome, _)| outcome.ended_at)
+    alone
+        .chain(step)
+        .max_by_key(|(outcome, _): &(Outcome, _)| outcome.ended_at)
 }
 
 /// The last attempt at a step of this name that came to measure something, for the plan as it is.
@@ -310,7 +337,9 @@ fn last(seen: &Seen<'_>, step: &str) -> Option<Attempt> {
         let Some((week, name)) = attempt.step.split_once('/') else {
             return false;
         };
-        let measured = attempt.evidence().is_some_and(|evidence| !evidence.measures.is_empty());
+        let measured = attempt
+            .evidence()
+            .is_some_and(|evidence| !evidence.measures.is_empty());
         name == step && measured && (seen.holds_for)(week).as_ref() == Some(&attempt.basis.plan)
     })
 }

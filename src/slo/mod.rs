@@ -73,6 +73,9 @@ pub struct Account {
 impl Account {
     /// How many stand so.
     pub fn count(&self, standing: Standing) -> usize {
-        self.metrics.iter().filter(|line| line.standing == standing).count()
+        self.metrics
+            .iter()
+            .filter(|line| line.standing == standing)
+            .count()
     }
 }

@@ -97,7 +97,9 @@ pub async fn watch(
         watched.held = longest(&rates, rate, step);
     }
     if let Some(held) = watched.held {
-        let within = rates.iter().filter(|(at, _)| *at >= held.from && *at <= held.until);
+        let within = rates
+            .iter()
+            .filter(|(at, _)| *at >= held.from && *at <= held.until);
         watched.held_least = within.map(|(_, value)| *value).reduce(f64::min);
         let seconds = (held.seconds().ceil() as u64).max(60);
         let p95 = format!(

@@ -175,6 +175,7 @@ impl Platform {
             events: 100,
             patience: Duration::from_secs(5),
             load_for: Some(Duration::from_secs(2)),
+            drills: Default::default(),
         }
     }
 
