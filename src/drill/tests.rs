@@ -267,7 +267,7 @@ fn spec(text: &str) -> Spec {
 #[test]
 fn a_plan_offers_what_can_be_taken_over() {
     let whole = "kafka: { version: 4.3.1, brokers: 3 }\n\
-         buffer: { replicas: 1, sentinel: { count: 3, quorum: 2, master_name: m } }\n\
+         buffer: { replicas: 1, maxmemory: 512MiB, sentinel: { count: 3, quorum: 2, master_name: m } }\n\
          ingest: { event_rate: 1M/min, api_replicas: 2, worker_replicas: 2 }\n";
     let names = |text: &str| -> Vec<&str> {
         let offers = offers(&spec(text));

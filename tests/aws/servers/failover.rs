@@ -19,7 +19,7 @@ async fn a_shard_fails_over_to_a_reader() {
         .state()
         .resources
         .values()
-        .find(|record| record.address.kind() == "db_cluster");
+        .find(|record| (record.address.kind(), record.address.region()) == ("db_cluster", "us-east-1"));
     let (region, id) = {
         let record = record.unwrap();
         (record.address.region().to_owned(), record.id.clone())

@@ -31,6 +31,7 @@ ingest: { api_replicas: 1, worker_replicas: 1 }
 monitoring: null
 rollout: null
 success_metrics:
+  lost_events: null
   recovery_time: { ingest: 20s, kafka: 20s, buffer: 20s, database: 60s }
   recovery_point: { in_region: 0s }
 ";
