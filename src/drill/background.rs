@@ -41,10 +41,15 @@ impl Drop for Load {
 }
 
 impl Load {
-    /// Begins to send so many events a second, half of them over HTTP, half straight into Kafka.
-    pub(super) fn begin(endpoints: &Endpoints, rate: f64, patience: Duration) -> Self {
+    /// Begins to send so many events a second, half of them over HTTP, half straight into Kafka. A connection of it
+    /// stays with one address, so it goes to those that are not `struck`: what their loss means is for the probes.
+    pub(super) fn begin(endpoints: &Endpoints, struck: &[&str], rate: f64, patience: Duration) -> Self {
+        let mut endpoints = endpoints.clone();
+        if endpoints.api.iter().any(|url| !struck.contains(&url.as_str())) {
+            endpoints.api.retain(|url| !struck.contains(&url.as_str()));
+        }
         let is_over = Arc::new(AtomicBool::new(false));
-        let (endpoints, over) = (endpoints.clone(), Arc::clone(&is_over));
+        let over = Arc::clone(&is_over);
         let task = tokio::task::spawn_blocking(move || {
             let mut sent = Vec::new();
             while !over.load(Ordering::Relaxed) {

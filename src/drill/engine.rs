@@ -83,6 +83,8 @@ const HOLD: Duration = Duration::from_secs(3);
 const WHOLE_WITHIN: Duration = Duration::from_secs(15);
 /// After all is whole, what that has brought is seen, too.
 const AFTERMATH: Duration = Duration::from_secs(1);
+/// The load outlasts watching, healing and what comes after it.
+const LOAD_PATIENCE: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -121,7 +123,13 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
     let victims = victims::find(order.drill, order.endpoints, order.faults).await?;
     let clock = Instant::now();
     let probes = Probes::begin(order.endpoints, clock, order.period).await?;
-    let load = Load::begin(order.endpoints, order.rate, order.patience);
+    let struck: Vec<&str> = victims.iter().filter_map(Victim::api).collect();
+    let load = Load::begin(
+        order.endpoints,
+        &struck,
+        order.rate,
+        order.patience * LOAD_PATIENCE,
+    );
     tell(Stage::Quiet);
     let from = quiet(order, &probes, clock).await?;
     let strike = strike(order, &victims, clock).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, join_all, ready};
@@ -24,6 +24,7 @@ pub struct Processes {
 
 /// How long a process may take until it can be depended on again.
 const READY_WITHIN: Duration = Duration::from_secs(120);
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// So many processes are asked at once.
 const AT_ONCE: usize = 8;
 /// What a process is, and the output that says where it is reached.
@@ -94,13 +95,22 @@ impl Processes {
         self.struck.lock().expect("nobody panics while holding it")
     }
 
+    /// Again and again: what ended because something else was away yet is started once more.
     async fn bring_back(&self, record: &Record) -> Result<(), Trouble> {
-        let again = self
-            .providers
-            .start_again(&record.address, &record.properties, &record.id, READY_WITHIN);
-        again.await.map_err(|why| {
-            Trouble::new(format_args!("{} could not be started again", record.address), why)
-        })?;
+        let started = Instant::now();
+        loop {
+            let again =
+                self.providers
+                    .start_again(&record.address, &record.properties, &record.id, READY_WITHIN);
+            match again.await {
+                Ok(()) => break,
+                Err(_) if started.elapsed() < READY_WITHIN => tokio::time::sleep(AGAIN_AFTER).await,
+                Err(why) => {
+                    let what = format_args!("{} could not be started again", record.address);
+                    return Err(Trouble::new(what, why));
+                }
+            }
+        }
         self.struck().remove(&record.address);
         Ok(())
     }

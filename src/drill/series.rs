@@ -32,6 +32,8 @@ pub struct Window {
     pub until: Duration,
     /// How often an attempt is made.
     pub period: Duration,
+    /// Right answers that are shorter than this apart are slow at most, if none has failed between them.
+    pub slow: Duration,
 }
 
 /// A time without a right answer.
@@ -73,8 +75,6 @@ pub struct Figure {
 pub const STABLE: Duration = Duration::from_secs(1);
 /// No answer for so many periods is an outage.
 const PERIODS: u32 = 2;
-/// Right answers that are shorter than this apart are slow at most, if none has failed between them.
-const SLOW: Duration = Duration::from_millis(500);
 
 /// Every outage of the window, in order.
 pub fn outages(attempts: &[Attempt], window: &Window) -> Vec<Outage> {
@@ -124,7 +124,7 @@ impl Outage {
         let length = self.length();
         let failed_within =
             |attempt: &Attempt| !attempt.worked && attempt.ended > self.from && attempt.began < self.to;
-        let least = quiet.max(SLOW);
+        let least = quiet.max(window.slow);
         length > window.period * PERIODS && (length > least || attempts.iter().any(failed_within))
     }
 

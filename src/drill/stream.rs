@@ -60,6 +60,10 @@ pub(super) struct Rhythm {
     pub(super) limit: Duration,
 }
 
+/// What takes no longer is slow, not away.
+const SLOW: Duration = Duration::from_millis(500);
+/// The same for rows: a shard that has none to write moves its watermark every two seconds only.
+const SLOW_ROWS: Duration = Duration::from_millis(2_500);
 /// More attempts than this at once would be a load of its own: further ones fail at once.
 pub(super) const AT_ONCE: usize = 64;
 
@@ -95,6 +99,10 @@ impl Stream {
             fault,
             until,
             period: self.period,
+            slow: match self.tier {
+                Tier::Rows => SLOW_ROWS,
+                _ => SLOW,
+            },
         }
     }
 

@@ -23,6 +23,7 @@ fn window(until: u64) -> Window {
         fault: ms(FAULT),
         until: ms(until),
         period: ms(50),
+        slow: ms(500),
     }
 }
 

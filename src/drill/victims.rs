@@ -14,6 +14,14 @@ pub(super) struct Victim {
 }
 
 impl Victim {
+    /// The address of the API that it strikes.
+    pub(super) fn api(&self) -> Option<&str> {
+        match &self.blow {
+            Blow::Api { url } => Some(url),
+            _ => None,
+        }
+    }
+
     pub(super) fn words(&self) -> String {
         match self.why.is_empty() {
             true => self.blow.words(),
