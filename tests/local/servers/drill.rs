@@ -42,7 +42,7 @@ struct Project {
 
 impl Project {
     fn new() -> Self {
-        let stage = Stage::new();
+        let stage = Stage::timed();
         for plan in ["local.yaml", "local-ha.yaml"] {
             let text = fs::read(format!("{}/plans/{plan}", env!("CARGO_MANIFEST_DIR"))).unwrap();
             fs::write(stage.root.join(plan), text).unwrap();

@@ -75,7 +75,7 @@ const RUN: [&str; 9] = [
 
 /// From nothing to every week passed; then again, which only checks.
 fn roll_out() -> Platform {
-    let stage = Stage::new();
+    let stage = Stage::timed();
     let local = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plans/local.yaml")).unwrap();
     fs::write(stage.root.join("local.yaml"), local).unwrap();
     let plan = format!("{PLAN}  port_base: {}\n", free_block(64));

@@ -142,7 +142,7 @@ fn vvbill(root: &Path, arguments: &[&str]) -> String {
 }
 
 fn apply() -> Platform {
-    let stage = Stage::new();
+    let stage = Stage::timed();
     let local = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plans/local.yaml")).unwrap();
     fs::write(stage.root.join("local.yaml"), local).unwrap();
     let plan = format!("{PLAN}  port_base: {}\n", free_block(64));

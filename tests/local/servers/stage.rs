@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
@@ -18,7 +18,13 @@ pub(crate) struct Stage {
     pub(crate) provider: Typed<Machine>,
     pub(crate) root: PathBuf,
     temporary: Option<tempfile::TempDir>,
+    /// Given back last, when everything of the stage has ended.
+    #[allow(dead_code)]
+    turn: Option<MutexGuard<'static, ()>>,
 }
+
+/// Platforms that are timed stand one at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// An address of that kind: the provider reads no more from it.
 pub(crate) fn any(kind: &str) -> Address {
@@ -47,12 +53,21 @@ impl Stage {
         stage
     }
 
+    /// For a whole platform whose answers are timed: no other such stands meanwhile.
+    pub(crate) fn timed() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stage = Self::new();
+        stage.turn = Some(turn);
+        stage
+    }
+
     /// On a stage that another process set.
     pub(crate) fn at(root: &Path) -> Self {
         Self {
             provider: provider(Machine::new(root)),
             root: root.to_path_buf(),
             temporary: None,
+            turn: None,
         }
     }
 
