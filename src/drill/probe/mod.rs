@@ -161,7 +161,7 @@ impl Probes {
         let sent: Vec<(u64, &str, u32)> = self
             .accounts
             .iter()
-            .map(|(account, way)| (*account, *way, self.sent(*way, *account)))
+            .map(|(account, way)| (*account, *way, self.sent(way, *account)))
             .collect();
         Markers::of(self.start_ms, &sent, &acknowledged)
     }
