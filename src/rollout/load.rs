@@ -16,7 +16,7 @@ use super::prometheus::Prometheus;
 use super::step::{Scene, Trial, Trouble};
 use super::week_1::workload;
 use super::week_2::{audited, landed};
-use crate::load::open::search::{self, Bounds, Found, LAG_GROWTH_SHARE};
+use crate::load::open::search::{self, Bounds, Found};
 use crate::load::open::threshold::{Metric, Side};
 use crate::load::open::{Measured, Threshold, watch};
 use crate::load::{self, Options, Progress, Workload};
@@ -214,7 +214,7 @@ impl Promise {
             Measure::at_most(
                 "records a second that consumers fell behind by",
                 growth,
-                rate * LAG_GROWTH_SHARE,
+                search::lag_growth_allowed(self.per_second, self.lasts),
             )
         }));
         let end = (bounds.warm_up() + self.lasts).as_secs_f64();

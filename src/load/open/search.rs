@@ -80,8 +80,10 @@ pub struct Found {
 const CLOSE: f64 = 1.05;
 /// A trial's warm-up, as a part of the trial; at least a second.
 const WARM_UP_PART: u32 = 5;
-/// The consumers fall behind when they do by more than this share of the rate: a batch more or less is none.
-pub const LAG_GROWTH_SHARE: f64 = 0.05;
+/// The consumers fall behind when they do by more than this share of the rate,
+const LAG_GROWTH_SHARE: f64 = 0.05;
+/// and by more records than this over a trial: a batch more or less on its way is none.
+const LAG_RECORDS: f64 = 100.0;
 /// So many readings make a growth.
 const LAG_READINGS: usize = 3;
 
@@ -194,7 +196,7 @@ pub fn judge(bounds: &Bounds, rate: u64, measured: &Measured, thresholds: &[Thre
         .map(|judged| judged.told())
         .collect();
     let lag_growth_per_second = lag_growth(bounds, &measured.intervals);
-    if let Some(growth) = lag_growth_per_second.filter(|growth| *growth > rate as f64 * LAG_GROWTH_SHARE) {
+    if let Some(growth) = lag_growth_per_second.filter(|growth| *growth > lag_growth_allowed(rate, bounds.trial)) {
         why.push(format!(
             "the consumers fell behind by {growth:.0} records a second"
         ));
@@ -217,6 +219,12 @@ pub fn judge(bounds: &Bounds, rate: u64, measured: &Measured, thresholds: &[Thre
         totals,
         why,
     }
+}
+
+/// By how many records a second consumers may fall behind at a rate, in a trial of that length.
+pub fn lag_growth_allowed(rate: u64, trial: Duration) -> f64 {
+    let records = LAG_RECORDS / trial.as_secs_f64().max(1e-9);
+    records.max(rate as f64 * LAG_GROWTH_SHARE)
 }
 
 /// The slope of the line that lies closest to the readings after the warm-up, in records a second.
