@@ -1,8 +1,8 @@
 //! Failure drills: a part of a running platform is struck under load, and what that costs is measured from
 //! outside.
 //!
-//! [`catalogue`] says which drills a plan offers, [`victims`] asks the system whom one would strike, [`Faults`]
-//! strikes and heals (processes of this machine, or a cloud's own means). While it happens, [`probe`]s try each
+//! [`catalogue`] says which drills a plan offers, `victims` asks the system whom one would strike, [`Faults`]
+//! strikes and heals (processes of this machine, or a cloud's own means). While it happens, `probe`s try each
 //! tier again and again, and [`series`] makes recovery times of what they saw; every event among them that was
 //! acknowledged is a [`marker`](markers) that must be a row in the end. [`engine`] is the whole of it, [`outcome`]
 //! what came of it. Judges nothing by the plan's promises, applies nothing, prints nothing, and never asks the

@@ -1,6 +1,6 @@
 //! The plan's success metrics, each met, not met, or not yet measured, with value, scope and evidence.
 //!
-//! [`watch`] asks Prometheus what it has seen, [`judge`](mod@judge) holds that and the rollout's ledger against the
+//! [`watch`](mod@watch) asks Prometheus what it has seen, [`judge`](mod@judge) holds that and the rollout's ledger against the
 //! plan. Nothing is claimed beyond what was watched: ten minutes are no day, three drills are no eight. Changes
 //! nothing, prints nothing.
 

@@ -196,7 +196,9 @@ pub fn judge(bounds: &Bounds, rate: u64, measured: &Measured, thresholds: &[Thre
         .map(|judged| judged.told())
         .collect();
     let lag_growth_per_second = lag_growth(bounds, &measured.intervals);
-    if let Some(growth) = lag_growth_per_second.filter(|growth| *growth > lag_growth_allowed(rate, bounds.trial)) {
+    if let Some(growth) =
+        lag_growth_per_second.filter(|growth| *growth > lag_growth_allowed(rate, bounds.trial))
+    {
         why.push(format!(
             "the consumers fell behind by {growth:.0} records a second"
         ));
