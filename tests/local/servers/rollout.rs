@@ -38,6 +38,7 @@ monitoring: { scrape_interval: 1s }
 success_metrics: null
 rollout:
   week-4: { gate: { rate: 20/s, p95_latency: 5s } }
+  week-6: null
 local:
   ports: null
 ";
@@ -94,7 +95,12 @@ fn roll_out() -> Platform {
             .iter()
             .flat_map(|week| week["steps"].as_array().unwrap())
             .collect();
-        assert_eq!(steps.len(), self::steps().len(), "every step is due: {status:#}");
+        // Drills want a second of everything, which this plan hasn't.
+        let due = self::steps()
+            .iter()
+            .filter(|step| step.home() != "week-6")
+            .count();
+        assert_eq!(steps.len(), due, "every step is due: {status:#}");
         for step in steps {
             let last = &step["last"];
             // The plan asks nothing of this machine's kernel.
