@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::measured::{Distribution, Generator, Interval, Machine, Measured, Percentiles, Stage, Totals};
-use super::search::{Bounds, Ended, Found, judge, search};
+use super::search::{Bounds, Ended, Found, judge, lag_growth_allowed, search};
 use super::threshold::{Metric, Side, Threshold};
 
 /// What a platform can do, and the generator before it.
@@ -125,8 +125,13 @@ fn the_capacity_is_found_within_a_tenth() {
             commits: limit,
             sends: UNLIMITED,
         };
+        let bounds = bounds(1_000_000);
         for (what, fake) in [("answers", by_answers), ("commits", by_commits)] {
-            let found = fake.search(&bounds(1_000_000));
+            // So few records behind can't be told from a batch that is under way.
+            if what == "commits" && limit * 0.1 < lag_growth_allowed(0, bounds.trial) {
+                continue;
+            }
+            let found = fake.search(&bounds);
             let passed = found.passed_per_second.unwrap() as f64;
             assert!(
                 passed >= limit * 0.9 && passed <= limit * 1.1,
