@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "provider",
             "state",
             "load",
+            "leaders",
             "drill",
             "render",
         ],

@@ -20,7 +20,6 @@ pub mod markers;
 pub mod outcome;
 mod probe;
 mod processes;
-mod redis;
 pub mod series;
 mod stream;
 #[cfg(test)]
@@ -40,7 +39,7 @@ pub use outcome::{Outcome, Tier};
 pub use processes::Processes;
 pub use whole::missing;
 
-/// Why a drill was not begun, or could not be carried through.
+/// Why something could not be done or measured: the result is inconclusive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble(pub String);
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use redis::RedisError;
+
 use super::faults::Faults;
+use super::kafka;
 use super::probe::Http;
-use super::{kafka, redis};
 use crate::endpoints::Endpoints;
-use crate::leaders::{self, Leaders, Seen};
+use crate::leaders::{self, Leaders, Seen, sentinel};
 use crate::load::secret;
 use crate::spec::{Spec, Target};
 
@@ -134,10 +136,13 @@ async fn of_replicas(spec: &Spec, endpoints: &Endpoints) -> Vec<String> {
         Err(why) => return vec![why.to_string()],
     };
     let mut last = "no Sentinel is there".to_owned();
-    for sentinel in &redis.sentinels {
+    for endpoint in &redis.sentinels {
         let asked = async {
-            let master = redis::master(sentinel, &redis.master_name, LIMIT).await?;
-            redis::replicas_online(&master, password.as_deref(), LIMIT).await
+            let mut connection = sentinel::connect(endpoint, None, LIMIT).await?;
+            let master = sentinel::known_master(&mut connection, &redis.master_name).await?;
+            let mut connection = sentinel::connect(&master, password.as_deref(), LIMIT).await?;
+            let replication = sentinel::info(&mut connection, "replication").await?;
+            Ok::<_, RedisError>(sentinel::replicas_online(&replication).len())
         };
         match asked.await {
             Ok(online) if online >= wanted => return Vec::new(),

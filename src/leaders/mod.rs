@@ -4,7 +4,9 @@
 //! nothing, prints nothing. What does not answer within seconds is told as unknown.
 
 mod kafka;
+pub mod quorum;
 mod redis;
+pub mod sentinel;
 mod shards;
 
 use std::time::Duration;

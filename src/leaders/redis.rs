@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, cmd};
+use redis::{RedisError, cmd};
 use serde::Serialize;
 
-use super::LIMIT;
+use super::{LIMIT, sentinel};
 use crate::endpoints;
 
 /// Who is the master.
@@ -64,18 +63,9 @@ pub(super) async fn look(redis: &endpoints::Redis) -> Result<Redis, String> {
 }
 
 /// Master and replicas as one Sentinel has them.
-async fn ask(sentinel: &str, name: &str) -> Result<(String, Vec<String>), RedisError> {
-    let configuration = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(LIMIT))
-        .set_response_timeout(Some(LIMIT));
-    let mut connection: MultiplexedConnection = Client::open(format!("redis://{sentinel}/"))?
-        .get_multiplexed_async_connection_with_config(&configuration)
-        .await?;
-    let (host, port): (String, u16) = cmd("SENTINEL")
-        .arg("get-master-addr-by-name")
-        .arg(name)
-        .query_async(&mut connection)
-        .await?;
+async fn ask(endpoint: &str, name: &str) -> Result<(String, Vec<String>), RedisError> {
+    let mut connection = sentinel::connect(endpoint, None, LIMIT).await?;
+    let master = sentinel::known_master(&mut connection, name).await?;
     let replicas: Vec<BTreeMap<String, String>> = cmd("SENTINEL")
         .arg("replicas")
         .arg(name)
@@ -93,5 +83,5 @@ async fn ask(sentinel: &str, name: &str) -> Result<(String, Vec<String>), RedisE
         .filter_map(|replica| Some(format!("{}:{}", replica.get("ip")?, replica.get("port")?)))
         .collect();
     replicas.sort();
-    Ok((format!("{host}:{port}"), replicas))
+    Ok((master, replicas))
 }

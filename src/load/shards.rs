@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, future};
 use tokio::sync::Mutex;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, Config, NoTls, Row};
 use uuid::Uuid;
 
@@ -193,13 +194,17 @@ fn distance(committed: &Offsets, partition: i32, end: i64) -> u64 {
         .unsigned_abs()
 }
 
-async fn connect(shard: &Shard) -> Result<Client, LoadError> {
+/// How a shard's primary is reached, whichever of its hosts that is by then; the name is seen in Postgres.
+///
+/// # Errors
+/// When the password can't be read.
+pub fn config(shard: &Shard, application_name: &str) -> Result<Config, LoadError> {
     let mut config = Config::new();
     config
         .dbname(&shard.database)
         .user(&shard.user)
-        .application_name("vvbill-loadtest");
-    config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        .application_name(application_name)
+        .target_session_attrs(TargetSessionAttrs::ReadWrite);
     for address in &shard.hosts {
         let (host, port) = address.rsplit_once(':').unwrap_or((address, "5432"));
         config.host(host).port(port.parse().unwrap_or(5432));
@@ -207,7 +212,11 @@ async fn connect(shard: &Shard) -> Result<Client, LoadError> {
     if let Some(reference) = &shard.password {
         config.password(secret::read(reference)?);
     }
-    let (client, connection) = config
+    Ok(config)
+}
+
+async fn connect(shard: &Shard) -> Result<Client, LoadError> {
+    let (client, connection) = config(shard, "vvbill-loadtest")?
         .connect(NoTls)
         .await
         .map_err(|error| failed(shard.number, &error))?;

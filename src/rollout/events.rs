@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+
+use crate::drill::markers;
 
 /// Accounts that nobody else has, and how many events each of them must come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +19,8 @@ pub(super) struct Batch {
 impl Batch {
     /// Accounts by chance: 2^46 places for a run of them.
     pub(super) fn new(accounts: u16, each: u32) -> Self {
-        let place = rand::random::<u64>() >> 18;
         Self {
-            first: (place << 16) + 1,
+            first: markers::first_account(),
             accounts,
             each,
         }
@@ -47,12 +47,8 @@ impl Batch {
 
     /// One event of one account.
     pub(super) fn event(&self, account: u64, number: u32, now: i64) -> serde_json::Value {
-        let mut tail = [0; 10];
-        tail[..8].copy_from_slice(&account.to_be_bytes());
-        tail[6..].copy_from_slice(&number.to_be_bytes());
-        let id: Uuid = uuid::Builder::from_unix_timestamp_millis(now.unsigned_abs(), &tail).into_uuid();
         serde_json::json!({
-            "event_id": id.to_string(),
+            "event_id": markers::identity(now, account, number).to_string(),
             "account_id": account,
             "metric": "rollout",
             "quantity": 1,

@@ -18,7 +18,6 @@ mod load;
 mod markers;
 pub mod model;
 mod prometheus;
-mod quorum;
 mod redis;
 mod service;
 mod sql;

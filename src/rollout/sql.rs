@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, NoTls};
 use vvbill_ingest::event::AccountId;
 use vvbill_ingest::slot::{SLOTS, SlotMap};
 
 use super::step::Trouble;
 use crate::endpoints::{Endpoints, Shard};
-use crate::load::secret;
+use crate::load::shards;
 
 /// So many accounts of a shard are looked at for strays.
 const ACCOUNTS_AT_MOST: i64 = 200_000;
@@ -102,20 +102,8 @@ impl Ledger {
     /// Connects to the shard's primary.
     pub(super) async fn connect(shard: &Shard) -> Result<Self, Trouble> {
         let failed = |why: String| Trouble::new(format_args!("shard {}", shard.number), why);
-        let mut config = Config::new();
-        config
-            .dbname(&shard.database)
-            .user(&shard.user)
-            .application_name("vvbill-rollout")
-            .connect_timeout(CONNECT_WITHIN)
-            .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        for address in &shard.hosts {
-            let (host, port) = address.rsplit_once(':').unwrap_or((address, "5432"));
-            config.host(host).port(port.parse().unwrap_or(5432));
-        }
-        if let Some(reference) = &shard.password {
-            config.password(secret::read(reference)?);
-        }
+        let mut config = shards::config(shard, "vvbill-rollout")?;
+        config.connect_timeout(CONNECT_WITHIN);
         let (client, connection) = config.connect(NoTls).await.map_err(|why| failed(words(&why)))?;
         // Ends by itself when the client is dropped; what goes wrong on it, the client's calls report.
         drop(tokio::spawn(connection));

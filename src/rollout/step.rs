@@ -1,6 +1,5 @@
 //! A step of the rollout, and what it sees of the platform.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use serde_json::Value;
 use super::model::{Attempt, Measure};
 use super::switch::Switch;
 use crate::drill::Faults;
+pub use crate::drill::Trouble;
 use crate::endpoints::Endpoints;
 use crate::spec::{Section, Spec};
 
@@ -104,35 +104,4 @@ pub struct Drills {
     pub folder: PathBuf,
     /// Every attempt so far.
     pub attempts: Arc<Vec<Attempt>>,
-}
-
-/// Why something could not be measured: the result is inconclusive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble(pub String);
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Trouble {}
-
-impl Trouble {
-    /// `what`, and why it could not be.
-    pub fn new(what: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Self(format!("{what}: {why}"))
-    }
-}
-
-impl From<crate::drill::Trouble> for Trouble {
-    fn from(error: crate::drill::Trouble) -> Self {
-        Self(error.0)
-    }
-}
-
-impl From<crate::load::LoadError> for Trouble {
-    fn from(error: crate::load::LoadError) -> Self {
-        Self(error.to_string())
-    }
 }

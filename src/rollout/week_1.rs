@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::kafka::{Cluster, Layout, Sending, Sent};
 use super::model::Measure;
-use super::quorum;
 use super::step::{Scene, Step, Trial, Trouble};
+use crate::leaders::quorum;
 use crate::load::{Mix, Popularity, Workload};
 use crate::spec::{Cleanup, Kafka, Section, Spec};
 
@@ -67,7 +67,7 @@ impl Step for Brokers {
             let mut measures = vec![Measure::equal("brokers registered", layout.brokers.len(), wanted)];
             let mut asked = Err(Trouble("no broker is registered".into()));
             for endpoint in layout.brokers.values() {
-                asked = quorum::describe(endpoint, scene.patience).await;
+                asked = quorum::describe(endpoint, scene.patience).await.map_err(Trouble);
                 if asked.is_ok() {
                     break;
                 }

@@ -148,7 +148,10 @@ fn asked(site: &Site, arguments: &Arguments, report: &Report) -> Result<Vec<Dril
         match drill.lacks(&site.spec) {
             None => Ok(drill),
             Some(why) => {
-                Err(Error::new(format!("the plan `{}` does not offer {name}", site.name())).because(why))
+                let error = Error::new(format!("the plan `{}` does not offer {name}", site.name()));
+                Err(error
+                    .because(why)
+                    .hint("`vvbill drill list PLAN` says what it offers"))
             }
         }
     };

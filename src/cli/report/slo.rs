@@ -3,6 +3,7 @@
 use anstyle::Style;
 use serde_json::{Value, json};
 
+use super::cost::markdown::cell;
 use super::style;
 use super::table::Table;
 use crate::slo::judge::time;
@@ -118,9 +119,4 @@ fn spent(budget: &ErrorBudget) -> String {
 
 fn or_dash(text: Option<&str>) -> String {
     text.unwrap_or("-").to_owned()
-}
-
-/// A text that doesn't end its cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
 }

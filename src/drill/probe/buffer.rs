@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
-use redis::cmd;
+use redis::{RedisError, cmd};
 
 use super::password;
+use crate::drill::Trouble;
 use crate::drill::stream::Probe;
-use crate::drill::{Trouble, redis as group};
 use crate::endpoints::Redis;
+use crate::leaders::sentinel;
 
 /// How long a key stays, in ms.
 const STAYS_MS: u64 = 10_000;
@@ -34,10 +35,11 @@ impl Write {
         })
     }
 
-    async fn once(&self, sentinel: &str, number: u32) -> Result<(), ::redis::RedisError> {
+    async fn once(&self, endpoint: &str, number: u32) -> Result<(), RedisError> {
         let limit = self.limit / 2;
-        let master = group::master(sentinel, &self.master_name, limit).await?;
-        let mut connection = group::connect(&master, self.password.as_deref(), limit).await?;
+        let mut connection = sentinel::connect(endpoint, None, limit).await?;
+        let master = sentinel::known_master(&mut connection, &self.master_name).await?;
+        let mut connection = sentinel::connect(&master, self.password.as_deref(), limit).await?;
         cmd("SET")
             .arg(&self.key)
             .arg(number)
@@ -55,8 +57,8 @@ impl Probe for Write {
             let mut last = "there is no Sentinel".to_owned();
             // A Sentinel may be away, or not know yet.
             for turn in 0..count {
-                let sentinel = &self.sentinels[(number as usize + turn) % count];
-                match self.once(sentinel, number).await {
+                let endpoint = &self.sentinels[(number as usize + turn) % count];
+                match self.once(endpoint, number).await {
                     Ok(()) => return Ok(()),
                     Err(why) => last = why.to_string(),
                 }

@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::Semaphore;
-use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::password;
 use crate::drill::Trouble;
 use crate::drill::stream::Probe;
 use crate::endpoints::Shard;
+use crate::load::shards;
 
 /// So many attempts may hang.
 const CONNECTIONS: usize = 5;
@@ -37,20 +36,8 @@ struct Pool {
 
 impl Commit {
     pub(super) fn new(shard: &Shard) -> Result<Self, Trouble> {
-        let mut config = Config::new();
-        config
-            .dbname(&shard.database)
-            .user(&shard.user)
-            .application_name("vvbill-drill")
-            .connect_timeout(CONNECT_WITHIN)
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
-        for address in &shard.hosts {
-            let (host, port) = address.rsplit_once(':').unwrap_or((address, "5432"));
-            config.host(host).port(port.parse().unwrap_or(5432));
-        }
-        if let Some(password) = password(shard.password.as_deref())? {
-            config.password(password);
-        }
+        let mut config = shards::config(shard, "vvbill-drill")?;
+        config.connect_timeout(CONNECT_WITHIN);
         Ok(Self {
             pool: Arc::new(Pool {
                 config,

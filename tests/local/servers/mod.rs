@@ -8,6 +8,7 @@ mod platform;
 mod postgres;
 mod processes;
 mod prometheus;
+mod raised;
 mod redis;
 mod rollout;
 mod rollout_weeks_4_5;

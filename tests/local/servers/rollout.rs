@@ -1,29 +1,15 @@
 //! The rollout on a real platform: from nothing to every week passed, a second run that only checks, and for each
 //! step a fault that it must see.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use serde_json::{Value, json};
-use tokio_postgres::NoTls;
-use vvbill::endpoints::Endpoints;
-use vvbill::load::Workload;
-use vvbill::provider::Providers;
-use vvbill::provider::local::{Machine, provider};
 use vvbill::rollout::model::{Evidence, How};
-use vvbill::rollout::{Processes, Scene, Step, Switch, steps};
-use vvbill::spec::{Overrides, Spec};
-use vvbill::state::State;
+use vvbill::rollout::{Scene, Step, steps};
 
-use super::kill::free_block;
-use super::stage::Stage;
+use super::raised::{Platform, secret, stage_with, vvbill};
 
 const PLAN: &str = "
 extends: local.yaml
@@ -43,25 +29,6 @@ local:
   ports: null
 ";
 
-/// A platform that every week has brought up.
-struct Platform {
-    stage: Stage,
-    spec: Spec,
-    endpoints: Endpoints,
-    switch: Arc<dyn Switch>,
-}
-
-fn vvbill(root: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_vvbill"))
-        .current_dir(root)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
 const RUN: [&str; 9] = [
     "phase",
     "run",
@@ -76,11 +43,7 @@ const RUN: [&str; 9] = [
 
 /// From nothing to every week passed; then again, which only checks.
 fn roll_out() -> Platform {
-    let stage = Stage::timed();
-    let local = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plans/local.yaml")).unwrap();
-    fs::write(stage.root.join("local.yaml"), local).unwrap();
-    let plan = format!("{PLAN}  port_base: {}\n", free_block(64));
-    fs::write(stage.root.join("weeks.yaml"), plan).unwrap();
+    let stage = stage_with("weeks", PLAN);
     for wanted in [How::Ran, How::Checked] {
         let (code, _, said) = vvbill(&stage.root, &RUN);
         assert_eq!(code, Some(0), "{said}");
@@ -115,52 +78,10 @@ fn roll_out() -> Platform {
             }
         }
     }
-    let (_, status, _) = vvbill(&stage.root, &["status", "weeks.yaml", "--json"]);
-    let status: Value = serde_json::from_str(&status).unwrap();
-    let state = State::from_json(&fs::read(stage.root.join(".vvbill/weeks/state.json")).unwrap()).unwrap();
-    let providers = Providers::new(vec![Arc::new(provider(Machine::new(&stage.root)))]);
-    let root = stage.root.clone();
-    let loaded = vvbill::spec::load("weeks.yaml", &Overrides::default(), &mut |name| {
-        fs::read(root.join(name)).map_err(|why| why.to_string())
-    });
-    Platform {
-        spec: loaded
-            .unwrap_or_else(|problems| panic!("{}", problems.render()))
-            .spec,
-        endpoints: serde_json::from_value(status["endpoints"].clone()).unwrap(),
-        switch: Arc::new(Processes::new(&state, providers)),
-        stage,
-    }
+    Platform::of(stage, "weeks")
 }
 
 impl Platform {
-    fn scene(&self) -> Scene {
-        Scene {
-            drills: Default::default(),
-            spec: Arc::new(self.spec.clone()),
-            endpoints: self.endpoints.clone(),
-            switch: self.switch.clone(),
-            events: 100,
-            patience: Duration::from_secs(3),
-            load_for: Some(Duration::from_secs(2)),
-        }
-    }
-
-    async fn sql(&self, shard: usize, statement: &str) {
-        let shard = &self.endpoints.shards[shard];
-        let (host, port) = shard.hosts[0].rsplit_once(':').unwrap();
-        let mut config = tokio_postgres::Config::new();
-        config
-            .host(host)
-            .port(port.parse().unwrap())
-            .dbname(&shard.database)
-            .user(&shard.user);
-        config.password(secret(shard.password.as_deref().unwrap()));
-        let (client, connection) = config.connect(NoTls).await.unwrap();
-        drop(tokio::spawn(connection));
-        client.batch_execute(statement).await.unwrap();
-    }
-
     /// Sets a setting on every Redis server of the group.
     async fn redis(&self, setting: &str, value: &str) {
         let redis = self.endpoints.redis.as_ref().unwrap();
@@ -177,35 +98,6 @@ impl Platform {
         let mut master = master.get_multiplexed_async_connection().await.unwrap();
         let command = redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).to_owned();
         let _: String = command.query_async(&mut master).await.unwrap();
-    }
-
-    fn kafka(&self) -> AdminClient<DefaultClientContext> {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.endpoints.kafka.join(","));
-        config.create().unwrap()
-    }
-
-    /// The topic's settings as the plan has them, but for these.
-    async fn topic(&self, changed: &[(&str, &str)]) {
-        let mut settings = BTreeMap::from([
-            ("cleanup.policy", "delete"),
-            ("min.insync.replicas", "2"),
-            ("retention.ms", "86400000"),
-            ("message.timestamp.type", "LogAppendTime"),
-        ]);
-        settings.extend(changed.iter().copied());
-        let mut change = AlterConfig::new(ResourceSpecifier::Topic("billing-events"));
-        for (name, value) in settings {
-            change = change.set(name, value);
-        }
-        let answers = self
-            .kafka()
-            .alter_configs([&change], &AdminOptions::new())
-            .await
-            .unwrap();
-        answers.into_iter().for_each(|answer| drop(answer.unwrap()));
-        // Word of it reaches every broker.
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 
     /// A topic of one copy, which this plan wants to have three.
@@ -228,32 +120,6 @@ impl Platform {
             .await
             .unwrap();
         self.spec.kafka.as_mut().unwrap().topics.remove("thin");
-    }
-
-    /// `host:port` of the process that the state calls so.
-    fn endpoint(&self, kind: &str, name: &str) -> String {
-        let state = fs::read(self.stage.root.join(".vvbill/weeks/state.json")).unwrap();
-        let state = State::from_json(&state).unwrap();
-        let mut records = state.resources.values();
-        let record = records
-            .find(|record| record.address.kind() == kind && record.address.name() == name)
-            .unwrap();
-        record.outputs["endpoint"].as_str().unwrap().to_owned()
-    }
-
-    async fn stop(&self, kind: &str, name: &str) {
-        self.switch.stop(&self.endpoint(kind, name)).await.unwrap();
-    }
-
-    async fn take_a_row_away(&self, memory: &Value) {
-        let workload: Workload = serde_json::from_value(memory.clone()).unwrap();
-        let accounts = workload.account_ids();
-        let (first, last) = (accounts.start, accounts.end);
-        let statement = format!(
-            "DELETE FROM events WHERE (account_id, event_id) IN (SELECT account_id, event_id FROM events \
-             WHERE account_id >= {first} AND account_id < {last} LIMIT 1)"
-        );
-        self.sql(0, &statement).await;
     }
 
     async fn inject(&mut self, fault: Fault, memory: &Value) {
@@ -283,11 +149,6 @@ impl Platform {
             }
         }
     }
-}
-
-fn secret(reference: &str) -> String {
-    let path = reference.strip_prefix("file:").unwrap();
-    fs::read_to_string(path).unwrap().trim().to_owned()
 }
 
 #[derive(Clone, Copy)]
@@ -429,7 +290,7 @@ async fn evidence(platform: &mut Platform, step: &dyn Step, when: When, fault: F
     if when == Before {
         platform.inject(fault, &Value::Null).await;
     }
-    let scene = platform.scene();
+    let scene = platform.scene(&platform.spec, Duration::from_secs(3));
     let trial = step.run(&scene).await.unwrap();
     if when == After {
         until_it_holds(step, &scene, &trial.memory).await;

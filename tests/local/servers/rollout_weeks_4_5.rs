@@ -1,27 +1,15 @@
 //! Weeks 4 and 5 on a real platform: each step holds, and sees the fault that is meant for it.
 
-use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
-use tokio_postgres::NoTls;
-use vvbill::endpoints::Endpoints;
-use vvbill::load::Workload;
-use vvbill::provider::Providers;
-use vvbill::provider::local::{Machine, provider};
 use vvbill::rollout::model::{Evidence, How};
-use vvbill::rollout::{Processes, Scene, Step, Switch, steps};
-use vvbill::spec::{Overrides, Spec};
-use vvbill::state::State;
+use vvbill::rollout::{Step, steps};
+use vvbill::spec::Spec;
 
-use super::kill::free_block;
-use super::stage::Stage;
+use super::raised::{Platform, stage_with, vvbill};
 
 /// `Mute` names a metric that nobody has: it can never fire.
 const PLAN: &str = "
@@ -122,169 +110,70 @@ const FAULTS: &[(&str, bool, Fault, &str)] = &[
     ),
 ];
 
-struct Platform {
-    stage: Stage,
-    spec: Spec,
-    endpoints: Endpoints,
-    switch: Arc<dyn Switch>,
-}
-
-fn vvbill(root: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_vvbill"))
-        .current_dir(root)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 fn apply() -> Platform {
-    let stage = Stage::timed();
-    let local = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/plans/local.yaml")).unwrap();
-    fs::write(stage.root.join("local.yaml"), local).unwrap();
-    let plan = format!("{PLAN}  port_base: {}\n", free_block(64));
-    fs::write(stage.root.join("loaded.yaml"), plan).unwrap();
-    vvbill(&stage.root, &["apply", "loaded.yaml", "--auto-approve"]);
-    let status: Value =
-        serde_json::from_str(&vvbill(&stage.root, &["status", "loaded.yaml", "--json"])).unwrap();
-    let state = State::from_json(&fs::read(stage.root.join(".vvbill/loaded/state.json")).unwrap()).unwrap();
-    let providers = Providers::new(vec![Arc::new(provider(Machine::new(&stage.root)))]);
-    let root = stage.root.clone();
-    let loaded = vvbill::spec::load("loaded.yaml", &Overrides::default(), &mut |name| {
-        fs::read(root.join(name)).map_err(|why| why.to_string())
-    });
-    Platform {
-        spec: loaded
-            .unwrap_or_else(|problems| panic!("{}", problems.render()))
-            .spec,
-        endpoints: serde_json::from_value(status["endpoints"].clone()).unwrap(),
-        switch: Arc::new(Processes::new(&state, providers)),
-        stage,
+    let stage = stage_with("loaded", PLAN);
+    succeed(&stage.root, &["apply", "loaded.yaml", "--auto-approve"]);
+    Platform::of(stage, "loaded")
+}
+
+fn succeed(root: &Path, arguments: &[&str]) {
+    let (code, _, said) = vvbill(root, arguments);
+    assert_eq!(code, Some(0), "{arguments:?}: {said}");
+}
+
+/// The plan without the alert that can't fire.
+fn sound(platform: &Platform) -> Spec {
+    let mut spec = platform.spec.clone();
+    spec.alerts.remove("Mute");
+    spec
+}
+
+async fn inject(platform: &Platform, fault: Fault, spec: &mut Spec, memory: &Value) {
+    match fault {
+        Fault::WorkerAway => platform.stop("ingest_process", "ingest-worker-1").await,
+        Fault::RowGone => platform.take_a_row_away(&memory["workload"]).await,
+        Fault::RecordsOf(bytes) => platform.topic(&[("max.message.bytes", bytes)]).await,
+        Fault::Sql { inject, .. } => platform.sql(0, inject).await,
+        Fault::Plan(change) => {
+            *spec = platform.spec.clone();
+            change(spec);
+        }
     }
 }
 
-impl Platform {
-    fn scene(&self, spec: Spec) -> Scene {
-        Scene {
-            spec: Arc::new(spec),
-            endpoints: self.endpoints.clone(),
-            switch: self.switch.clone(),
-            events: 100,
-            patience: Duration::from_secs(5),
-            load_for: Some(Duration::from_secs(2)),
-            drills: Default::default(),
-        }
+async fn mend(platform: &Platform, fault: Fault) {
+    platform.switch.restore().await.unwrap();
+    match fault {
+        Fault::RecordsOf(_) => platform.topic(&[("max.message.bytes", "1048588")]).await,
+        Fault::Sql { mend, .. } => platform.sql(0, mend).await,
+        Fault::WorkerAway | Fault::RowGone | Fault::Plan(_) => {}
     }
+}
 
-    /// The plan without the alert that can't fire.
-    fn sound(&self) -> Spec {
-        let mut spec = self.spec.clone();
-        spec.alerts.remove("Mute");
-        spec
+/// Runs one step by hand; everything that was measured.
+async fn evidence(platform: &Platform, step: &dyn Step, fault: Option<(bool, Fault)>) -> Evidence {
+    let mut spec = sound(platform);
+    if let Some((BEFORE, fault)) = fault {
+        inject(platform, fault, &mut spec, &Value::Null).await;
     }
-
-    async fn sql(&self, statement: &str) {
-        let shard = &self.endpoints.shards[0];
-        let (host, port) = shard.hosts[0].rsplit_once(':').unwrap();
-        let password = shard.password.as_deref().unwrap().strip_prefix("file:").unwrap();
-        let mut config = tokio_postgres::Config::new();
-        config
-            .host(host)
-            .port(port.parse().unwrap())
-            .dbname(&shard.database)
-            .user(&shard.user)
-            .password(fs::read_to_string(password).unwrap().trim());
-        let (client, connection) = config.connect(NoTls).await.unwrap();
-        drop(tokio::spawn(connection));
-        client.batch_execute(statement).await.unwrap();
+    let scene = platform.scene(&spec, Duration::from_secs(5));
+    let trial = step.run(&scene).await.unwrap();
+    if let Some((AFTER, fault)) = fault {
+        inject(platform, fault, &mut spec, &trial.memory).await;
     }
-
-    async fn records_of(&self, bytes: &str) {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.endpoints.kafka.join(","));
-        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
-        let change = AlterConfig::new(ResourceSpecifier::Topic("billing-events"))
-            .set("min.insync.replicas", "2")
-            .set("message.timestamp.type", "LogAppendTime")
-            .set("max.message.bytes", bytes);
-        let answers = admin
-            .alter_configs([&change], &AdminOptions::new())
-            .await
-            .unwrap();
-        answers.into_iter().for_each(|answer| drop(answer.unwrap()));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-
-    async fn stop_worker(&self) {
-        let state = fs::read(self.stage.root.join(".vvbill/loaded/state.json")).unwrap();
-        let state = State::from_json(&state).unwrap();
-        let mut records = state.resources.values();
-        let worker = records
-            .find(|record| record.address.name() == "ingest-worker-1")
-            .unwrap();
-        let endpoint = worker.outputs["endpoint"].as_str().unwrap();
-        self.switch.stop(endpoint).await.unwrap();
-    }
-
-    async fn inject(&self, fault: Fault, spec: &mut Spec, memory: &Value) {
-        match fault {
-            Fault::WorkerAway => self.stop_worker().await,
-            Fault::RowGone => {
-                let workload: Workload = serde_json::from_value(memory["workload"].clone()).unwrap();
-                let accounts = workload.account_ids();
-                let (first, last) = (accounts.start, accounts.end);
-                self.sql(&format!(
-                    "DELETE FROM events WHERE (account_id, event_id) IN (SELECT account_id, event_id FROM events \
-                     WHERE account_id >= {first} AND account_id < {last} LIMIT 1)"
-                ))
-                .await;
-            }
-            Fault::RecordsOf(bytes) => self.records_of(bytes).await,
-            Fault::Sql { inject, .. } => self.sql(inject).await,
-            Fault::Plan(change) => {
-                *spec = self.spec.clone();
-                change(spec);
-            }
+    let mut measures = step.verify(&scene, &trial.memory).await.unwrap();
+    for _ in 0..60 {
+        if fault.is_some() || measures.iter().all(|measure| measure.holds) {
+            break;
         }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        measures = step.verify(&scene, &trial.memory).await.unwrap();
     }
-
-    async fn mend(&self, fault: Fault) {
-        self.switch.restore().await.unwrap();
-        match fault {
-            Fault::RecordsOf(_) => self.records_of("1048588").await,
-            Fault::Sql { mend, .. } => self.sql(mend).await,
-            Fault::WorkerAway | Fault::RowGone | Fault::Plan(_) => {}
-        }
+    if let Some((_, fault)) = fault {
+        mend(platform, fault).await;
     }
-
-    /// Runs one step by hand; everything that was measured.
-    async fn evidence(&self, step: &dyn Step, fault: Option<(bool, Fault)>) -> Evidence {
-        let mut spec = self.sound();
-        if let Some((BEFORE, fault)) = fault {
-            self.inject(fault, &mut spec, &Value::Null).await;
-        }
-        let scene = self.scene(spec.clone());
-        let trial = step.run(&scene).await.unwrap();
-        if let Some((AFTER, fault)) = fault {
-            self.inject(fault, &mut spec, &trial.memory).await;
-        }
-        let mut measures = step.verify(&scene, &trial.memory).await.unwrap();
-        for _ in 0..60 {
-            if fault.is_some() || measures.iter().all(|measure| measure.holds) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            measures = step.verify(&scene, &trial.memory).await.unwrap();
-        }
-        if let Some((_, fault)) = fault {
-            self.mend(fault).await;
-        }
-        self.switch.restore().await.unwrap();
-        Evidence::of(How::Ran, [trial.measures, measures].concat(), trial.memory)
-    }
+    platform.switch.restore().await.unwrap();
+    Evidence::of(How::Ran, [trial.measures, measures].concat(), trial.memory)
 }
 
 /// Each step holds on a sound platform, and misses what it must with its fault. What the load left can be drawn, and
@@ -299,11 +188,11 @@ fn each_step_holds_and_sees_its_fault() {
     let all = steps();
     let of_weeks = |step: &&Arc<dyn Step>| ["week-4", "week-5"].contains(&step.home());
     for step in all.iter().filter(of_weeks) {
-        if step.skipped(&platform.sound()).is_some() {
+        if step.skipped(&sound(&platform)).is_some() {
             assert_eq!(step.name(), "sysctl");
             continue;
         }
-        let evidence = runtime.block_on(platform.evidence(&**step, None));
+        let evidence = runtime.block_on(evidence(&platform, &**step, None));
         assert_eq!(evidence.misses(), [""; 0], "{}", step.name());
         if step.name() == "load-rate" {
             let measured = vvbill::rollout::measured(&evidence.memory).unwrap();
@@ -312,7 +201,7 @@ fn each_step_holds_and_sees_its_fault() {
     }
     for (name, after, fault, miss) in FAULTS {
         let step = all.iter().find(|step| step.name() == *name).unwrap();
-        let evidence = runtime.block_on(platform.evidence(&**step, Some((*after, *fault))));
+        let evidence = runtime.block_on(evidence(&platform, &**step, Some((*after, *fault))));
         let misses = evidence.misses();
         assert!(
             misses.iter().any(|found| found.contains(miss)),
@@ -339,7 +228,7 @@ fn each_step_holds_and_sees_its_fault() {
         "{rules}"
     );
     drop(runtime);
-    vvbill(
+    succeed(
         &platform.stage.root,
         &["destroy", "loaded.yaml", "--auto-approve", "--destroy-data"],
     );

@@ -1,6 +1,7 @@
 //! The rollout's report in Markdown.
 
 use super::View;
+use crate::cli::report::cost::markdown::cell;
 use crate::rollout::model::{Attempt, Comparison, Measure, words};
 
 /// How far it is, what is open, the timeline, every attempt's measured values, costs.
@@ -122,9 +123,4 @@ fn row(measure: &Measure) -> String {
         cell(&words(&measure.threshold)),
         if measure.holds { "yes" } else { "**no**" }
     )
-}
-
-/// A text that doesn't end its cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
 }

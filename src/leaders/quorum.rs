@@ -6,31 +6,34 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::step::Trouble;
-
 /// Who keeps the cluster's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Quorum {
+pub struct Quorum {
     /// The controller that leads; below 0: none.
-    pub(super) leader: i32,
+    pub leader: i32,
     /// Up to here a majority has it.
-    pub(super) high_watermark: i64,
+    pub high_watermark: i64,
     /// Each voter and how far its log reaches.
-    pub(super) voters: Vec<(i32, i64)>,
+    pub voters: Vec<(i32, i64)>,
 }
 
 const API_KEY: i16 = 55;
 const CORRELATION: i32 = 7;
 const LONGEST_ANSWER: i32 = 1 << 20;
 
+impl Quorum {
+    /// The controller that leads; none: nobody does.
+    pub fn controller(&self) -> Option<i32> {
+        Some(self.leader).filter(|leader| *leader >= 0)
+    }
+}
+
 /// Asks the broker at `endpoint`.
-pub(super) async fn describe(endpoint: &str, limit: Duration) -> Result<Quorum, Trouble> {
-    let failed = |why: String| {
-        Trouble::new(
-            format_args!("{endpoint} does not tell the controllers' quorum"),
-            why,
-        )
-    };
+///
+/// # Errors
+/// When it doesn't answer within `limit`, or not so.
+pub async fn describe(endpoint: &str, limit: Duration) -> Result<Quorum, String> {
+    let failed = |why: String| format!("{endpoint} does not tell the controllers' quorum: {why}");
     let asked = tokio::time::timeout(limit, ask(endpoint)).await;
     let answer = asked
         .map_err(|_| failed(format!("no answer within {} s", limit.as_secs())))?
@@ -162,14 +165,14 @@ impl Cursor<'_> {
 mod tests {
     use super::*;
 
-    fn answer(code: i16) -> Vec<u8> {
+    fn answer(code: i16, leader: i32) -> Vec<u8> {
         let mut bytes = CORRELATION.to_be_bytes().to_vec();
         bytes.extend([0, 0, 0, 2, 3]); // No tags, no error, one topic of two letters.
         bytes.extend(b"ab");
         bytes.push(2);
         bytes.extend(0_i32.to_be_bytes());
         bytes.extend(code.to_be_bytes());
-        bytes.extend(2_i32.to_be_bytes());
+        bytes.extend(leader.to_be_bytes());
         bytes.extend(9_i32.to_be_bytes());
         bytes.extend(40_i64.to_be_bytes());
         bytes.push(3); // Two voters.
@@ -189,11 +192,20 @@ mod tests {
             high_watermark: 40,
             voters: vec![(1, 39), (2, 40)],
         };
-        assert_eq!(parse(&answer(0)), Some(Ok(quorum)));
-        assert_eq!(parse(&answer(6)), Some(Err(6)));
-        let whole = answer(0);
+        assert_eq!(parse(&answer(0, 2)), Some(Ok(quorum)));
+        assert_eq!(parse(&answer(6, 2)), Some(Err(6)));
+        let whole = answer(0, 2);
         for length in 0..whole.len() - 4 {
             assert_eq!(parse(&whole[..length]), None, "{length} bytes");
         }
+    }
+
+    #[test]
+    fn a_quorum_without_a_leader_has_no_controller() {
+        let controller = |leader| {
+            let quorum = parse(&answer(0, leader)).expect("an answer").expect("no error");
+            quorum.controller()
+        };
+        assert_eq!((controller(3), controller(-1)), (Some(3), None));
     }
 }
