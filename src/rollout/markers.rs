@@ -35,7 +35,7 @@ pub(super) struct Marked {
     /// The accounts, and how many events each of them was sent.
     pub(super) batch: Batch,
     /// From sending to the moment at which the row was seen, in order of size: Kafka's part is in it. Without those of
-    /// the warm-up.
+    /// the warm-up. One that was never seen counts with the time that it was waited for.
     pub(super) until_committed: Vec<Duration>,
 }
 
@@ -119,6 +119,7 @@ impl Stream {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+        until_committed.extend(self.waited_for(&sent, &seen));
         try_join_all(deliveries).await?;
         until_committed.sort();
         self.batch.each = u32::try_from(next / accounts.len()).unwrap_or(u32::MAX);
@@ -126,6 +127,16 @@ impl Stream {
             batch: self.batch,
             until_committed,
         })
+    }
+
+    /// How long each event was waited for that is no row yet.
+    fn waited_for(&self, sent: &SentAt, seen: &BTreeMap<u64, usize>) -> Vec<Duration> {
+        let unseen = sent.iter().flat_map(|(account, sent)| {
+            let seen = seen.get(account).copied().unwrap_or_default();
+            sent.get(seen..).unwrap_or_default()
+        });
+        let timed = unseen.filter(|at| **at >= self.counts_from);
+        timed.map(Instant::elapsed).collect()
     }
 
     fn send(&self, account: u64, number: u32) -> BoxFuture<'static, Result<(), Trouble>> {
