@@ -198,6 +198,10 @@ pub struct Api {
     /// tried by another producer.
     #[arg(long, env = "VVBILL_INGEST_PRODUCE_TIMEOUT_MS", default_value_t = 10_000)]
     pub produce_timeout_ms: u64,
+    /// How long events for one partition are gathered before they go to Kafka: each such batch is a request of its
+    /// own.
+    #[arg(long, env = "VVBILL_INGEST_PRODUCE_LINGER_MS", default_value_t = 20)]
+    pub produce_linger_ms: u64,
     /// How long a client may take to send a request's body before the answer is 408.
     #[arg(long, env = "VVBILL_INGEST_BODY_TIMEOUT_MS", default_value_t = 15_000)]
     pub body_timeout_ms: u64,

@@ -23,6 +23,8 @@ use crate::endpoints::Endpoints;
 const STEP: u64 = 100;
 /// An acknowledgement is seen so much later at most.
 const LONGEST_WAIT: Duration = Duration::from_millis(1);
+/// How long events for a partition are gathered, as long as the service's API does by itself: each batch is a request.
+const LINGER_MS: &str = "20";
 
 pub(super) fn send(
     endpoints: &Endpoints,
@@ -97,7 +99,8 @@ fn wait(producer: &BaseProducer<Deliveries>, pace: &Pace, index: u64) -> Instant
     }
 }
 
-/// The strictest that Kafka offers: idempotent, acknowledged by all replicas, and partitioned like Java's.
+/// As the service's own API sends: acknowledged by all replicas, one request at a time to each broker, partitioned
+/// like Java's.
 fn producer(
     servers: &str,
     patience: Duration,
@@ -106,11 +109,11 @@ fn producer(
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", servers);
     config.set("client.id", "vvbill-loadtest");
-    config.set("enable.idempotence", "true");
+    config.set("max.in.flight.requests.per.connection", "1");
     config.set("acks", "all");
     config.set("partitioner", "murmur2_random");
     config.set("compression.type", "lz4");
-    config.set("linger.ms", "5");
+    config.set("linger.ms", LINGER_MS);
     config.set("message.timeout.ms", patience.as_millis().to_string());
     config.set("queue.buffering.max.messages", "20000");
     config.set("queue.buffering.max.kbytes", "65536");

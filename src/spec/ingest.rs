@@ -39,6 +39,9 @@ pub struct Ingest {
     pub batch_rows: u32,
     /// Longest time that a batch waits for rows. Default 25ms.
     pub flush_interval: Duration,
+    /// How long the API gathers events for a partition before it sends them to Kafka: longer is fewer requests, and
+    /// later answers. Default 20ms.
+    pub produce_linger: Duration,
     /// Most bytes that one shard may keep pending in the buffer. Default 64MiB.
     pub pending_cap: Bytes,
     /// Most bytes that a worker keeps in flight. Default 256MiB.
@@ -78,6 +81,7 @@ impl Default for Ingest {
             consumer_group: "vvbill-ingest".to_owned(),
             batch_rows: 20_000,
             flush_interval: Duration::from_millis(25),
+            produce_linger: Duration::from_millis(20),
             pending_cap: Bytes::from_mib(64),
             memory_cap: Bytes::from_mib(256),
             max_event: Bytes(64 << 10),

@@ -1,4 +1,4 @@
-//! Kafka as the [`Log`]: an idempotent producer whose acknowledgements are counted per request.
+//! Kafka as the [`Log`]: a producer whose acknowledgements are counted per request.
 
 use super::{
     in_flight::Reservation,
@@ -48,7 +48,7 @@ pub(super) struct KafkaLog {
     settings: ClientConfig,
     topic: String,
     timeout: Duration,
-    /// Made anew after a fatal error, which an idempotent producer can't recover from, and when it stays cut off.
+    /// Made anew after a fatal error, and when it stays cut off.
     producer: RwLock<Producer>,
     noted: Noted,
     looks_cut_off: AtomicU32,
@@ -258,8 +258,10 @@ fn send(
     producer.send(record).map_err(|(error, _record)| error)
 }
 
-/// Every replica in sync acknowledges, and no retry doubles a record. `murmur2_random` is what
-/// Java's producers use, so that an account's events meet in one partition whoever sends them.
+/// Every replica in sync acknowledges. A retry after a lost answer may double a record, which its identity undoes;
+/// an idempotent producer would spin while it waits (`docs/decisions/0017`). With one request in flight at a broker
+/// nothing overtakes anything, and batches grow as answers take longer. `murmur2_random` is what Java's producers
+/// use, so that an account's events meet in one partition whoever sends them.
 fn settings(kafka: &config::Kafka, api: &config::Api) -> ClientConfig {
     let in_flight_kbytes = api.api_in_flight_bytes / 1024;
     // The smallest event has some 120 bytes.
@@ -270,10 +272,10 @@ fn settings(kafka: &config::Kafka, api: &config::Api) -> ClientConfig {
         .set("bootstrap.servers", &kafka.kafka_brokers)
         .set("client.id", "vvbill-ingest-api")
         .set("acks", "all")
-        .set("enable.idempotence", "true")
+        .set("max.in.flight.requests.per.connection", "1")
         .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
-        .set("linger.ms", "5")
+        .set("linger.ms", api.produce_linger_ms.to_string())
         .set("allow.auto.create.topics", "false")
         .set("message.timeout.ms", api.produce_timeout_ms.to_string())
         .set("request.timeout.ms", broker_timeout_ms.to_string())

@@ -52,7 +52,9 @@ impl Consumer {
             // Where to start is always said: an offset that Kafka lacks is an error.
             .set("auto.offset.reset", "error")
             .set("fetch.queue.backoff.ms", "5")
+            // A broker answers for many partitions at once, or after a moment, not for each record of each.
             .set("fetch.wait.max.ms", "20")
+            .set("fetch.min.bytes", "100000")
             .set("fetch.message.max.bytes", "4194304")
             .set(
                 "queued.max.messages.kbytes",

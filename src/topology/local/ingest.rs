@@ -118,6 +118,7 @@ pub(in crate::topology) fn service_settings(ingest: &Ingest) -> BTreeMap<String,
     let settings = [
         ("BATCH_ROWS", ingest.batch_rows.to_string()),
         ("FLUSH_INTERVAL_MS", ingest.flush_interval.as_millis().to_string()),
+        ("PRODUCE_LINGER_MS", ingest.produce_linger.as_millis().to_string()),
         ("PENDING_CAP_BYTES", ingest.pending_cap.as_bytes().to_string()),
         ("IN_FLIGHT_BYTES", ingest.memory_cap.as_bytes().to_string()),
         ("MAX_BODY_BYTES", ingest.max_body.as_bytes().to_string()),

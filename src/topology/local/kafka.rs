@@ -137,6 +137,9 @@ impl Layout<'_> {
             ("auto.create.topics.enable", "false".to_string()),
             ("broker.session.timeout.ms", session_ms.to_string()),
             ("broker.heartbeat.interval.ms", (session_ms / 6).to_string()),
+            // The brokers share one machine: more threads only wake each other.
+            ("num.network.threads", "1".to_string()),
+            ("num.io.threads", "2".to_string()),
             ("group.initial.rebalance.delay.ms", "0".to_string()),
             (
                 "group.min.session.timeout.ms",
