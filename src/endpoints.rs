@@ -25,6 +25,18 @@ pub struct Endpoints {
     pub prometheus: Option<String>,
 }
 
+impl Endpoints {
+    /// Every reference to a secret.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let redis = self.redis.iter().map(|redis| &redis.password);
+        let shards = self.shards.iter().map(|shard| &shard.password);
+        redis
+            .chain(shards)
+            .chain([&self.api_key])
+            .filter_map(|it| it.as_deref())
+    }
+}
+
 /// Redis behind Sentinel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redis {

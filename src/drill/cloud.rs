@@ -86,7 +86,7 @@ impl Cloud {
                 let pod = pod.ok_or_else(|| Trouble("no pod of kafka runs".into()))?;
                 Ok(vec![Blow::Roll { name: pod.name }])
             }
-            Drill::RedisMaster => self.some_pods("buffer", 1).await,
+            Drill::RedisMaster => self.redis().await,
             Drill::ServiceApi => self.some_pods("ingest-api", 1).await,
             Drill::ServiceWorker => self.some_pods("ingest-worker", 1).await,
             Drill::SentinelMinority => {
@@ -104,6 +104,20 @@ impl Cloud {
                 let most = zones.into_iter().max_by_key(|(_, blows)| blows.len());
                 Ok(most.map(|(_, blows)| blows).unwrap_or_default())
             }
+        }
+    }
+
+    /// A server of the buffer, and the cache's primary, each where there is one.
+    async fn redis(&self) -> Result<Vec<Blow>, Trouble> {
+        let cache = self.cache.iter().map(|_| Blow::Cache);
+        let buffer = match &self.place {
+            Some(_) => self.some_pods("buffer", 1).await?,
+            None => Vec::new(),
+        };
+        let both: Vec<Blow> = buffer.into_iter().chain(cache).collect();
+        match both.is_empty() {
+            true => Err(Trouble("the state knows of no Redis".into())),
+            false => Ok(both),
         }
     }
 

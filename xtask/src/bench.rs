@@ -2,6 +2,7 @@
 
 mod apply;
 mod engine;
+mod load;
 mod render;
 
 use std::path::Path;
@@ -17,6 +18,8 @@ pub(crate) enum Subject {
     Engine(engine::Options),
     /// The production plan on a fake AWS against its critical path, or nineteen resources beside Ansible
     Apply(apply::Options),
+    /// A whole local platform under load, by steps: what it takes, and how fast it answers
+    Load(load::Options),
     /// All formats of the production plan
     Render(render::Options),
 }
@@ -25,6 +28,7 @@ pub(crate) fn run(subject: &Subject) -> Result<()> {
     match subject {
         Subject::Engine(options) => engine::run(options),
         Subject::Apply(options) => apply::run(options),
+        Subject::Load(options) => load::run(options),
         Subject::Render(options) => render::run(options),
     }
 }
@@ -51,7 +55,7 @@ fn write(name: &str, result: &Value, evidence: bool) -> Result<()> {
 }
 
 /// Today in UTC, `2026-01-31`.
-fn today() -> Result<String> {
+pub(crate) fn today() -> Result<String> {
     let date = command::read(std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     Ok(date.trim().to_owned())
 }

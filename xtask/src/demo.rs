@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Both programs in release mode; answers with their folder.
-fn build() -> Result<std::path::PathBuf> {
+pub(crate) fn build() -> Result<std::path::PathBuf> {
     let arguments = [
         "build",
         "--release",

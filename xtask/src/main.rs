@@ -1,4 +1,4 @@
-//! Everything a contributor runs: `cargo xtask setup | demo | test | lint | bench | fake-aws | service-binary`.
+//! Everything a contributor runs: `cargo xtask setup | demo | rollout | test | lint | bench | fake-aws | service-binary`.
 //!
 //! Depends on clap and serde_json alone, so that `cargo xtask` is there within seconds of a clone: what
 //! needs Kafka, Redis or Postgres is done by the programs it builds and drives. It never changes a tracked
@@ -14,8 +14,10 @@ mod go;
 mod helm;
 mod kube_apiserver;
 mod lint;
+mod own_folder;
 mod packages;
 mod python;
+mod rollout;
 mod service_binary;
 mod setup;
 mod terraform;
@@ -47,6 +49,8 @@ enum Task {
     Setup(setup::Options),
     /// Applies plans/local.yaml, sends a million events, kills a worker, accounts for every event, destroys
     Demo(demo::Options),
+    /// Runs all six weeks of plans/local-ha.yaml from nothing, each step proven, and writes the report
+    Rollout(rollout::Options),
     /// Runs every test: those without servers first, then those with real Kafka, Redis, Postgres, kube-apiserver and moto's AWS
     Test(test::Options),
     /// Measures, prints the figures and writes them to target/bench/
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup(options) => setup::run(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Rollout(options) => rollout::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(subject) => bench::run(&subject),
         Task::FakeAws(options) => fake_aws::run(&options),

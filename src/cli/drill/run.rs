@@ -14,7 +14,7 @@ use super::super::report::run::Narrator;
 use super::super::report::{Report, drill as text};
 use super::super::site::Site;
 use super::super::target::Targets;
-use super::super::{Exit, faults, loadtest};
+use super::super::{Exit, endpoints, faults, loadtest};
 use super::catch::{self, Catch};
 use crate::apply::Session;
 use crate::drill::{self, Drill, Faults, Order, Trouble, catalogue};
@@ -186,7 +186,7 @@ async fn all(
     let scene = Scene {
         site,
         arguments,
-        endpoints: (site.platform.endpoints)(&site.spec, state),
+        endpoints: endpoints::of(site, state, connection).await,
         faults: faults::of(site, state, connection),
         report,
     };

@@ -10,13 +10,13 @@ use super::super::Exit;
 use super::super::arguments::{Budget, Execution, Locking, PlanFile, duration};
 use super::super::error::Error;
 use super::super::execution::{self, Approval, Order, Teller};
-use super::super::faults;
 use super::super::interrupt::Interrupts;
 use super::super::plan_file::Findings;
 use super::super::report::run::Narrator;
 use super::super::report::{Report, rollout as text};
 use super::super::site::Site;
 use super::super::target::Targets;
+use super::super::{endpoints, faults};
 use crate::apply::Session;
 use crate::plan::{Options, Selector};
 use crate::provider::Connection;
@@ -221,7 +221,7 @@ impl Run<'_> {
         ));
         let scene = Scene {
             spec: Arc::new(self.site.spec.clone()),
-            endpoints: (self.site.platform.endpoints)(&self.site.spec, session.state()),
+            endpoints: endpoints::of(self.site, session.state(), self.connection).await,
             switch,
             events: self.arguments.events,
             patience: self.arguments.patience,

@@ -2,6 +2,7 @@
 
 use super::Aws;
 use super::error::Call;
+use super::rds::referred;
 use crate::provider::ProviderError;
 
 /// Who writes in a cluster.
@@ -18,6 +19,17 @@ pub struct Members {
 }
 
 impl Aws {
+    /// The value that `secretsmanager:NAME` refers to; of one that RDS keeps, the password in it.
+    pub async fn secret(&self, region: &str, reference: &str) -> Result<String, ProviderError> {
+        // An ARN says itself where it is.
+        let own = reference
+            .split(':')
+            .nth(4)
+            .filter(|_| reference.contains(":arn:"));
+        let region = self.region(own.unwrap_or(region)).await;
+        referred(&region.cloud, reference).await
+    }
+
     /// The members of a database cluster, as RDS has them.
     pub async fn members(&self, region: &str, cluster: &str) -> Result<Members, ProviderError> {
         let region = self.region(region).await;

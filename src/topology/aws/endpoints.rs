@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
+use super::super::kubernetes::endpoints as services;
 use crate::endpoints::{Endpoints, Shard};
 use crate::provider::aws::NAME;
 use crate::resource::Address;
 use crate::spec::{RecordTarget, Spec};
 use crate::state::State;
 
-/// Where the primary region's parts are reached from inside its network, and the API from outside. Kafka, the
-/// buffer and Prometheus run in the cluster and are reached by the names of their services.
+/// The first part of the addresses of what the cluster has.
+const KUBERNETES: &str = "kubernetes";
+
+/// Where the primary region's parts are reached from inside its network, and the API from outside.
 pub(in crate::topology) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
     let Some(regions) = &spec.regions else {
         return Endpoints::default();
@@ -35,7 +38,24 @@ pub(in crate::topology) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
     };
     let listens = text("load_balancer", "main", "dns_name");
     let ingest = spec.ingest.clone().unwrap_or_default();
+    // What runs in the cluster is reached by the names of its services, from inside its network.
+    let in_cluster = |kind: &str, name: &str| {
+        let mut addresses = state.resources.keys();
+        addresses.any(|address| {
+            (
+                address.provider(),
+                address.region(),
+                address.kind(),
+                address.name(),
+            ) == (KUBERNETES, &*regions.primary, kind, name)
+        })
+    };
     Endpoints {
+        kafka: match in_cluster("kafka", "billing") {
+            true => services::kafka(spec),
+            false => Vec::new(),
+        },
+        redis: services::buffer(spec).filter(|_| in_cluster("statefulset", "buffer")),
         shards: (0..spec.aurora.as_ref().map_or(0, |aurora| aurora.shards))
             .filter_map(shard)
             .collect(),

@@ -135,11 +135,7 @@ impl Writer<'_> {
             .kafka
             .as_ref()
             .filter(|_| self.place.runs(Tier::Kafka))?;
-        let port = client_port(kafka);
-        Some(format!(
-            "{}:{port}",
-            service_host(&format!("{CLUSTER}-kafka-bootstrap"))
-        ))
+        Some(bootstrap(kafka))
     }
 
     fn listeners(&self, kafka: &Kafka, mirrored: bool) -> Vec<Value> {
@@ -302,6 +298,12 @@ impl Writer<'_> {
 }
 
 /// The listener that brokers' own clients use: the one that the plan calls so, or the first.
+/// `host:port` that clients in the cluster start from.
+pub(super) fn bootstrap(kafka: &Kafka) -> String {
+    let port = client_port(kafka);
+    format!("{}:{port}", service_host(&format!("{CLUSTER}-kafka-bootstrap")))
+}
+
 fn client_port(kafka: &Kafka) -> u16 {
     let named = kafka.inter_broker_listener.as_deref().unwrap_or("PLAINTEXT");
     let listener = kafka

@@ -2,8 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use serde_json::json;
+use vvbill::drill::{Blow, Cloud, Drill, Faults};
+use vvbill::provider::Connection;
+use vvbill::provider::kubernetes::Clusters;
 
 use super::production::UNPROTECTED;
 use super::rig::{Rig, aws, desired, only};
@@ -41,6 +45,46 @@ async fn a_shard_fails_over_to_a_reader() {
     );
     let absent = cloud.fail_over(&region, "no-such-shard").await.unwrap_err();
     assert!(absent.message.contains("FailoverDBCluster"), "{absent}");
+}
+
+/// The drill of a shard is that failover, of the shard that the state names; without a cluster there are no pods to
+/// strike, and the cache is what is left of Redis.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_strikes_what_the_state_names() {
+    let rig = Rig::start(json!({})).await;
+    let all = desired("production.yaml", &UNPROTECTED);
+    rig.apply(&only(&all, &["db_instance", "cache_replication_group"]))
+        .await;
+    let state = rig.state().await;
+    let connection = Connection {
+        endpoint_url: Some(rig.fake.url.clone()),
+        ..Connection::default()
+    };
+    let aws = Arc::new(aws(&rig.fake.url).await);
+    let clusters = Clusters::new(connection, Arc::clone(&aws));
+    let cloud = Cloud::new(&state, "us-east-1", Arc::clone(&aws), clusters);
+    let blows = cloud.named(Drill::ShardPrimary).await.unwrap().unwrap();
+    let [Blow::Cluster { region, id }] = &*blows else {
+        panic!("{blows:?}");
+    };
+    let before = aws.members(region, id).await.unwrap();
+    cloud.strike(&blows[0]).await.unwrap();
+    let after = aws.members(region, id).await.unwrap();
+    assert!(
+        before.readers.contains(after.writer.as_ref().unwrap()),
+        "{before:?}, then {after:?}"
+    );
+    assert_eq!(
+        cloud.named(Drill::RedisMaster).await.unwrap().unwrap(),
+        [Blow::Cache]
+    );
+    let refused = cloud.named(Drill::ServiceApi).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("no cluster that the platform runs in"),
+        "{refused}"
+    );
 }
 
 /// moto has no TestFailover: the request itself is judged.

@@ -91,6 +91,30 @@ fn a_platform_comes_and_goes_in_one_apply() {
         assert_eq!(objects(collection).len(), count, "{collection}");
     }
     shards_are_reached_by_their_own_password(&objects("v1/secrets"));
+    let outputs = succeeded(&ground.run(&site, &["output", "--json"], &[]));
+    let outputs: Value = serde_json::from_str(&outputs).unwrap();
+    // What runs in the cluster is reached by the names that its services have there.
+    for (collection, first) in [
+        (
+            "v1/services",
+            outputs["redis"]["value"]["sentinels"][0].as_str().unwrap(),
+        ),
+        (
+            "kafka.strimzi.io/v1/kafkas",
+            outputs["kafka"]["value"][0].as_str().unwrap(),
+        ),
+    ] {
+        let host = first.split(':').next().unwrap();
+        let service = host
+            .strip_suffix(&format!(".{NAMESPACE}.svc.cluster.local"))
+            .unwrap();
+        let names = objects(collection);
+        let named = |object: &Value| {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            service.ends_with(&format!(".{name}")) || service == format!("{name}-kafka-bootstrap")
+        };
+        assert!(names.iter().any(named), "{first} of {names:?}");
+    }
     let second = ground.run(&site, &["plan", "--detailed-exitcode"], &[]);
     assert_eq!(second.status.code(), Some(0), "{}", text(&second.stdout));
 

@@ -15,6 +15,8 @@ mod proxy_target;
 mod subnet_group;
 mod versions;
 
+pub(super) use password::referred;
+
 pub use cluster::DbCluster;
 pub use cluster_parameter_group::DbClusterParameterGroup;
 pub use global_cluster::GlobalCluster;

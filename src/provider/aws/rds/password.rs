@@ -9,7 +9,10 @@ use crate::provider::ProviderError;
 pub(super) const MANAGED: &str = "managed";
 
 /// The password that `env:NAME`, `file:PATH` or `secretsmanager:NAME` refers to.
-pub(super) async fn referred(cloud: &Region, reference: &str) -> Result<String, ProviderError> {
+pub(in crate::provider::aws) async fn referred(
+    cloud: &Region,
+    reference: &str,
+) -> Result<String, ProviderError> {
     match reference.split_once(':') {
         Some(("secretsmanager", name)) => {
             let value = secretsmanager::read(cloud, name).await?;
