@@ -236,6 +236,10 @@ pub struct Worker {
     /// which holds up to four batches and 8 MiB of records.
     #[arg(long, env = "VVBILL_INGEST_CATCH_UP_READERS", default_value_t = 2)]
     pub catch_up_readers: usize,
+    /// When a partition is taken, reading starts at the smallest watermark of its shards; one that lies
+    /// more than so many records behind another's catches up by itself.
+    #[arg(long, env = "VVBILL_INGEST_CATCH_UP_RECORDS", default_value_t = 200_000)]
+    pub catch_up_records: i64,
     /// Most kilobytes that each consumer fetches ahead.
     #[arg(long, env = "VVBILL_INGEST_FETCH_AHEAD_KBYTES", default_value_t = 65_536)]
     pub fetch_ahead_kbytes: usize,

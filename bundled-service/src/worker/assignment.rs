@@ -119,6 +119,8 @@ impl Assignment {
                     self.changes.push(Change::Taken(Box::new(partition)));
                 }
             }
+            // Told to stop, we need no partitions.
+            Err(_) if self.shared.stop.is_cancelled() => {}
             Err(error) => {
                 let _ = self.trouble.send(Trouble::Stop(error));
             }
@@ -189,7 +191,7 @@ impl Assignment {
                 Taken::Asking(_) => {}
             }
         }
-        let Some(position) = served.into_iter().min() else {
+        let Some(position) = claim::start_of(&served, shared.catch_up_records) else {
             let why = gone.map(|error| error.to_string());
             return Err(why.unwrap_or_else(|| "no shard answered".to_owned()));
         };
@@ -198,16 +200,22 @@ impl Assignment {
         for (shard, taken) in taken.into_iter().enumerate() {
             let watermark = Arc::new(Watermark::unknown());
             let start = match taken {
-                Taken::Claimed(claim) if claim.next >= oldest => {
+                Taken::Claimed(claim) if claim.next >= position.max(oldest) => {
                     let trouble = self.trouble.clone();
                     let track = shared.track(number, shard, claim, watermark, trouble, &cancel);
                     tracks.push(track.await.map_err(|error| error.to_string())?);
                     continue;
                 }
-                Taken::Claimed(claim) => Start::Claimed(claim),
-                Taken::Asking(asking) => Start::Asking(asking),
+                Taken::Claimed(claim) => {
+                    let behind = position - claim.next;
+                    tracing::warn!(number, shard, behind, "the shard is far behind the others");
+                    Start::Claimed(claim)
+                }
+                Taken::Asking(asking) => {
+                    tracing::warn!(number, shard, "the shard is away: it catches up when it is back");
+                    Start::Asking(asking)
+                }
             };
-            tracing::warn!(number, shard, "the shard is away: it catches up when it is back");
             let meeting = Arc::new(Meeting::new(position, watermark));
             let in_flight = Arc::clone(&shared.in_flight);
             tracks.push(Track::away(number, shard, Arc::clone(&meeting), in_flight));

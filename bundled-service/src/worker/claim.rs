@@ -56,6 +56,14 @@ fn is_enough(partitions: &[Vec<State>], waited: Duration) -> bool {
     partitions.iter().all(served) && nothing_soon
 }
 
+/// Where reading starts, given the watermarks of the shards that answered: at the smallest, but for those
+/// that lie more than `far` records behind the largest. The others would wait until all that was read.
+pub(super) fn start_of(watermarks: &[i64], far: i64) -> Option<i64> {
+    let largest = watermarks.iter().max()?;
+    let near = watermarks.iter().filter(|next| largest - *next <= far);
+    near.min().copied()
+}
+
 /// Claims partitions, each with its oldest offset in Kafka, on every shard. Answers with a list for each
 /// partition, in the order of the shards.
 pub(super) async fn claim_all(
@@ -235,6 +243,15 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::{State::*, *};
+
+    /// A shard that lies far behind is not what all others wait for.
+    #[test]
+    fn where_reading_starts() {
+        assert_eq!(start_of(&[500, 400, 450], 100), Some(400));
+        assert_eq!(start_of(&[500, 399, 450], 100), Some(450));
+        assert_eq!(start_of(&[7], 0), Some(7));
+        assert_eq!(start_of(&[], 100), None);
+    }
 
     /// Reading starts without the shards that are down, and not without one that only takes a moment.
     #[test]

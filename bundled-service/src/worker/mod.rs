@@ -78,6 +78,8 @@ struct Shared {
     in_flight_budget: usize,
     /// Most bytes that are kept for one shard of a partition while its catch-up reader comes near.
     catch_up_bytes: usize,
+    /// A shard that lies further behind another, when a partition is taken, catches up by itself.
+    catch_up_records: i64,
     /// Catch-up readers that may read at once.
     catch_ups: Semaphore,
     behind: Behind,
@@ -116,6 +118,7 @@ pub async fn run(settings: Settings, parts: Parts, stop: CancellationToken) -> R
         in_flight: Arc::new(InFlight::new(&parts.metrics, parts.pools.len())),
         in_flight_budget: settings.worker.in_flight_bytes,
         catch_up_bytes: settings.worker.in_flight_bytes / 16,
+        catch_up_records: settings.worker.catch_up_records,
         catch_ups: Semaphore::new(settings.worker.catch_up_readers.max(1)),
         behind: Behind::new(&parts.metrics),
         pending_cap_bytes: settings.pending_cap_bytes,

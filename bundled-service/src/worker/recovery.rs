@@ -111,7 +111,11 @@ impl Recovery {
         // A shard that is not behind the partition's reader needs none of its own.
         loop {
             match self.meeting.step(position) {
-                Step::Take => break,
+                Step::Take => {
+                    // Nobody is to wait for a reader that may not begin yet.
+                    self.meeting.withdraw();
+                    break;
+                }
                 Step::Wait => tokio::time::sleep(LOOK_INTERVAL).await,
                 Step::Met(_) => return catch_up::End::Met(Box::new(track)),
             }
@@ -133,10 +137,7 @@ impl Recovery {
         let reading = (self.shared.tasks).spawn_blocking_on(move || reader.run(), &self.shared.runtime);
         let end = reading.await;
         drop(permit);
-        self.meeting_over(end.unwrap_or_else(|error| catch_up::End::Failed(error.to_string())))
-    }
-
-    fn meeting_over(&self, end: catch_up::End) -> catch_up::End {
+        let end = end.unwrap_or_else(|error| catch_up::End::Failed(error.to_string()));
         if !matches!(end, catch_up::End::Met(_)) {
             self.meeting.withdraw();
         }

@@ -9,7 +9,7 @@ use rdkafka::{
     client::DefaultClientContext,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -70,12 +70,15 @@ fn left_seconds(retention_ms: i64, newest_ms: i64, now_ms: i64) -> Option<i64> {
 /// Watches until the worker stops.
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut admin = None;
+    // Whose loss was told.
+    let mut told = BTreeSet::new();
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => return,
             () = tokio::time::sleep(INTERVAL) => {}
         }
         let entries = shared.behind.lock().clone();
+        told.retain(|key| entries.contains_key(key));
         if entries.is_empty() {
             continue;
         }
@@ -88,7 +91,12 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         };
         let retention_ms = retention_ms(&client, &shared.log.topic).await;
         for (key, meeting) in entries {
-            look(&shared, &client, key, &meeting, retention_ms).await;
+            let gone = look(&shared, &client, key, &meeting, retention_ms).await;
+            if let Some(error) = gone
+                && told.insert(key)
+            {
+                tracing::error!("{error}");
+            }
         }
         admin = Some(client);
     }
@@ -113,22 +121,22 @@ async fn retention_ms(client: &Client, topic: &str) -> Option<i64> {
     settings.get("retention.ms")?.value.as_ref()?.parse().ok()
 }
 
+/// `Some` where records are gone that the shard needs.
 async fn look(
     shared: &Shared,
     client: &Client,
     key: (i32, usize),
     meeting: &Arc<Meeting>,
     retention_ms: Option<i64>,
-) {
+) -> Option<LedgerError> {
     let (partition, shard) = key;
     let (asking, topic) = (Arc::clone(client), shared.log.topic.clone());
     let asked = tokio::task::spawn_blocking(move || {
         let client = asking.inner();
         client.fetch_watermarks(&topic, partition, TIMEOUT)
     });
-    let (Ok(Ok((oldest, _))), Some(next)) = (asked.await, meeting.watermark.next()) else {
-        return;
-    };
+    let (oldest, _) = asked.await.ok()?.ok()?;
+    let next = meeting.watermark.next()?;
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let seconds = (meeting.watermark.timestamp_ms())
         .zip(retention_ms)
@@ -142,18 +150,13 @@ async fn look(
             metrics.shard_retention_left_seconds.with(&labels).set(seconds);
         }
     });
-    if next < oldest
-        && let Some(log_id) = shared.shards.known_log_id(shard)
-    {
-        let error = LedgerError::RecordsGone {
-            shard,
-            log_id,
-            partition,
-            next,
-            oldest,
-        };
-        tracing::error!("{error}");
-    }
+    (next < oldest).then_some(LedgerError::RecordsGone {
+        shard,
+        log_id: shared.shards.known_log_id(shard)?,
+        partition,
+        next,
+        oldest,
+    })
 }
 
 #[cfg(test)]

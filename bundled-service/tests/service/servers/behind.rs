@@ -20,7 +20,7 @@ use std::{sync::Arc, thread::sleep, time::Duration};
 use vvbill_ingest::{event::AccountId, slot::SlotMap};
 
 /// A budget that a few thousand rows use up, and a shard that is soon given up on.
-const SMALL: [&str; 10] = [
+const SMALL: [&str; 12] = [
     "--role",
     "worker",
     "--in-flight-bytes",
@@ -31,6 +31,8 @@ const SMALL: [&str; 10] = [
     "2000",
     "--produce-timeout-ms",
     "3000",
+    "--catch-up-records",
+    "2000",
 ];
 const BUDGET_BYTES: i64 = 2_000_000;
 /// Long enough to see that a worker is in the midst of catching up.
@@ -199,7 +201,8 @@ fn wait_until_in_the_midst(world: &World) {
     assert!(progress(world, 1) < progress(world, 0), "it still is");
 }
 
-/// Protects: a worker that is killed in the midst of catching up, and its heir too, lose and double nothing.
+/// Protects: a worker that is killed in the midst of catching up, and its heirs too, lose and double nothing, and no heir
+/// keeps the other shard waiting.
 #[test]
 fn killed_while_catching_up() {
     let (world, mut generator, mut worker) = catching_up("killed_midst");
@@ -207,6 +210,7 @@ fn killed_while_catching_up() {
         worker.kill();
         world.send(&generator.batch(300, 50));
         (worker, _) = world.start_with(&SMALL, &[]);
+        wait_for_rows(&world, &generator, 0, 10);
         wait_until_in_the_midst(&world);
     }
     world.lines().shards[1].set(Mode::Pass);
