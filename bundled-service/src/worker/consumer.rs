@@ -206,7 +206,6 @@ impl Consumer {
         while self.shared.in_flight.bytes() > budget && !self.shared.stop.is_cancelled() {
             // What catches up may wait for us, and a shard that is down is not waited for.
             self.apply_changes();
-            self.face_trouble()?;
             self.tend();
             if started.elapsed() < PATIENCE {
                 std::thread::sleep(Duration::from_millis(1));
@@ -221,6 +220,8 @@ impl Consumer {
                 self.paused = true;
             }
             self.poll()?;
+            self.apply_changes();
+            self.face_trouble()?;
         }
         if self.paused {
             self.consumer

@@ -118,7 +118,7 @@ pub async fn run(settings: Settings, parts: Parts, stop: CancellationToken) -> R
         in_flight: Arc::new(InFlight::new(&parts.metrics, parts.pools.len())),
         in_flight_budget: settings.worker.in_flight_bytes,
         catch_up_bytes: settings.worker.in_flight_bytes / 16,
-        catch_up_records: settings.worker.catch_up_records,
+        catch_up_records: settings.worker.catch_up_records.max(0),
         catch_ups: Semaphore::new(settings.worker.catch_up_readers.max(1)),
         behind: Behind::new(&parts.metrics),
         pending_cap_bytes: settings.pending_cap_bytes,
@@ -138,7 +138,10 @@ pub async fn run(settings: Settings, parts: Parts, stop: CancellationToken) -> R
     }
     let watch = Arc::clone(&shared);
     let watched = tokio::spawn(watch_log(watch));
-    shared.tasks.spawn(retention::watch(Arc::clone(&shared)));
+    let (watch, stop) = (retention::watch(Arc::clone(&shared)), stop_all.clone());
+    shared
+        .tasks
+        .spawn(async move { stop.run_until_cancelled(watch).await });
     let mut outcome = Ok(());
     while let Some(ended) = consumers.join_next().await {
         let ended = ended.unwrap_or_else(|error| Err(format!("a consumer's thread: {error}")));

@@ -1,7 +1,6 @@
 //! One partition that this worker owns: its records are decoded, judged, routed and packed.
 
-use super::recent::Recent;
-use super::{Shared, meeting::Meeting, track::Track};
+use super::{Shared, meeting::Meeting, recent::Recent, track::Track};
 use crate::{
     dead_letter::Place,
     event::{self, Event, Rejection, Timestamp},

@@ -67,16 +67,13 @@ fn left_seconds(retention_ms: i64, newest_ms: i64, now_ms: i64) -> Option<i64> {
     (retention_ms >= 0).then(|| (newest_ms + retention_ms - now_ms).div_euclid(1_000))
 }
 
-/// Watches until the worker stops.
+/// Watches for as long as it is let.
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut admin = None;
     // Whose loss was told.
     let mut told = BTreeSet::new();
     loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = tokio::time::sleep(INTERVAL) => {}
-        }
+        tokio::time::sleep(INTERVAL).await;
         let entries = shared.behind.lock().clone();
         told.retain(|key| entries.contains_key(key));
         if entries.is_empty() {
