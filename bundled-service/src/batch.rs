@@ -206,6 +206,11 @@ impl Builder {
         self.dead_letters.push(acknowledgement);
     }
 
+    /// Forgets what it has, and starts at `from`.
+    pub fn start_anew(&mut self, from: i64) {
+        *self = Self::new(self.partition, self.shard, from);
+    }
+
     /// Closes the range before `to`, and starts the next one there.
     pub fn close(&mut self, to: i64) -> Batch {
         let mut next = Self::new(self.partition, self.shard, to);

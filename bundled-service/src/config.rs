@@ -231,9 +231,19 @@ pub struct Worker {
     /// A shard without rows gets an empty range this often.
     #[arg(long, env = "VVBILL_INGEST_IDLE_INTERVAL_MS", default_value_t = 2_000)]
     pub idle_interval_ms: u64,
-    /// Most bytes of batches in memory; above it the consumers wait.
+    /// Most bytes of batches in memory; above it the consumers wait. A shard that takes none is not
+    /// waited for: over its share, the same for each shard, its rows are dropped from memory, and read
+    /// from Kafka again when it is back.
     #[arg(long, env = "VVBILL_INGEST_IN_FLIGHT_BYTES", default_value_t = 160 << 20)]
     pub in_flight_bytes: usize,
+    /// Shards that were away catch up with so many partitions at once, each with a reader of its own,
+    /// which holds up to four batches and 8 MiB of records.
+    #[arg(long, env = "VVBILL_INGEST_CATCH_UP_READERS", default_value_t = 2)]
+    pub catch_up_readers: usize,
+    /// When a partition is taken, reading starts at the smallest watermark of its shards; one that lies
+    /// more than so many records behind another's catches up by itself.
+    #[arg(long, env = "VVBILL_INGEST_CATCH_UP_RECORDS", default_value_t = 200_000)]
+    pub catch_up_records: i64,
     /// Most kilobytes that each consumer fetches ahead.
     #[arg(long, env = "VVBILL_INGEST_FETCH_AHEAD_KBYTES", default_value_t = 65_536)]
     pub fetch_ahead_kbytes: usize,

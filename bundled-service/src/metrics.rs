@@ -40,6 +40,9 @@ pub struct Metrics {
     pub ingest_fenced_total: Family<Counter>,
     pub ingest_flush_retries_total: Family<Counter>,
     pub ingest_reconciliation_difference: Family<Gauge>,
+    pub shard_behind_records: Family<Gauge>,
+    pub shard_retention_left_records: Family<Gauge>,
+    pub shard_retention_left_seconds: Family<Gauge>,
 }
 
 /// Seconds; 0.1 is an edge because the specification's alert asks for it.
@@ -188,6 +191,22 @@ impl Default for Metrics {
                 "Records that the last reconciliation could not account for",
                 &[],
             ),
+            shard_behind_records: Family::gauge(
+                "shard_behind_records",
+                "Records that were read and that a shard which is away, or catching up, does not have",
+                &["partition", "shard"],
+            ),
+            shard_retention_left_records: Family::gauge(
+                "shard_retention_left_records",
+                "Records between Kafka's oldest and what a shard that is behind needs next; below 0 \
+                 they are gone",
+                &["partition", "shard"],
+            ),
+            shard_retention_left_seconds: Family::gauge(
+                "shard_retention_left_seconds",
+                "Time until Kafka deletes what a shard that is behind needs next",
+                &["partition", "shard"],
+            ),
         }
     }
 }
@@ -223,6 +242,9 @@ impl Metrics {
         self.ingest_fenced_total.write(&mut out);
         self.ingest_flush_retries_total.write(&mut out);
         self.ingest_reconciliation_difference.write(&mut out);
+        self.shard_behind_records.write(&mut out);
+        self.shard_retention_left_records.write(&mut out);
+        self.shard_retention_left_seconds.write(&mut out);
         out
     }
 

@@ -6,7 +6,7 @@ use crate::{
     dead_letter::DeadLetters,
     log_identity::{LogIdentity, LogIdentityError},
     metrics::Metrics,
-    postgres::{self, LedgerError, ShardPool},
+    postgres::{self, LedgerError, ShardPool, Shards},
     redis::{Connector, Lives, Raising, UsageReader},
     slot::SlotMap,
     topics::{self, TopicError},
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Shared {
     pub metrics: Arc<Metrics>,
     pub log: Arc<LogIdentity>,
-    pub log_ids: Vec<i16>,
+    pub shards: Arc<Shards>,
     pub pools: Vec<Arc<ShardPool>>,
     pub slot_map: Arc<SlotMap>,
     pub lives: Arc<Lives>,
@@ -49,17 +49,12 @@ pub enum ServiceError {
 }
 
 impl Shared {
-    /// Connects to what every role needs, and refuses what does not fit together.
+    /// Connects to what every role needs, and refuses what does not fit together. A shard that is
+    /// down is gone without until it is back.
     pub async fn start(run: &config::Run) -> Result<Arc<Self>, ServiceError> {
         let metrics = Arc::new(Metrics::default());
         let log = Arc::new(log_identity(&run.kafka).await?);
         let pools = ShardPool::all(&run.postgres)?;
-        let mut log_ids = Vec::with_capacity(pools.len());
-        for pool in &pools {
-            postgres::require_current_schema(pool).await?;
-            log_ids.push(postgres::register_log(pool, &log).await?);
-        }
-        let slot_map = Arc::new(postgres::load_slot_map(&pools).await?);
         let raising = if run.roles.contains(&config::Role::Worker) {
             Raising::Allowed
         } else {
@@ -70,12 +65,14 @@ impl Shared {
             shard_connections: 2,
             ..run.postgres.clone()
         })?;
+        let (shards, slot_map) = Shards::open(side.clone(), Arc::clone(&log)).await?;
+        let slot_map = Arc::new(slot_map);
         let connector = Connector::new(&run.redis);
         let lives = Lives::new(connector, side.clone(), raising, Arc::clone(&metrics));
         let usage = UsageReader::new(
             Arc::clone(&lives),
             side,
-            log_ids.clone(),
+            Arc::clone(&shards),
             Arc::clone(&slot_map),
             run.redis.totals_ttl_seconds,
             Arc::clone(&metrics),
@@ -83,7 +80,7 @@ impl Shared {
         Ok(Arc::new(Self {
             metrics,
             log,
-            log_ids,
+            shards,
             pools,
             slot_map,
             lives,
@@ -151,7 +148,7 @@ async fn run_worker(run: &config::Run, shared: &Shared, stop: CancellationToken)
     };
     let parts = worker::Parts {
         log: Arc::clone(&shared.log),
-        log_ids: shared.log_ids.clone(),
+        shards: Arc::clone(&shared.shards),
         pools: shared.pools.clone(),
         lives: Arc::clone(&shared.lives),
         slot_map: Arc::clone(&shared.slot_map),

@@ -10,6 +10,7 @@ mod generation;
 mod insert;
 mod migrate;
 mod rollup;
+mod shards;
 mod slot_map;
 mod usage;
 mod watermark;
@@ -19,10 +20,11 @@ pub use flush::{FlushError, Flushed, Owner, flush};
 pub use generation::{Life, raise_generation, read_life};
 pub use migrate::{migrate, newest_schema, require_current_schema};
 pub use rollup::Total;
+pub use shards::Shards;
 pub use slot_map::{load_slot_map, publish_first_slot_map};
 pub use usage::{Committed, read_usage};
 pub(crate) use watermark::PostgresUuid;
-pub use watermark::{Claim, claim, read_epoch, read_watermarks, register_log};
+pub use watermark::{Claim, claim, claim_again, read_epoch, read_watermarks};
 
 use tokio_postgres::error::SqlState;
 
@@ -47,7 +49,7 @@ pub enum LedgerError {
     MigrationChanged { shard: usize, version: i32 },
     #[error("shard {0} has no slot map: run `vvbill-ingest migrate`")]
     NoSlotMap(usize),
-    #[error("shard {shard}'s copy of slot map {version} differs from shard 0's")]
+    #[error("shard {shard}'s copy of slot map {version} differs from that of the shards before it")]
     SlotMapDiffers { shard: usize, version: i64 },
     #[error(transparent)]
     SlotMap(#[from] crate::slot::SlotMapError),
@@ -67,10 +69,14 @@ pub enum LedgerError {
     },
     #[error(
         "shard {shard} is at offset {next} of partition {partition}, but the broker's oldest record \
-         is {oldest}: what lies between is gone from Kafka"
+         is {oldest}: what lies between is gone from Kafka, and nothing more of the partition is \
+         taken into the shard. Bring those records back into it, from a backup or from who sent \
+         them; then run on the shard: update watermarks set next = {oldest} where log_id = {log_id} \
+         and partition = {partition}. A longer retention.ms of the topic leaves more time"
     )]
     RecordsGone {
         shard: usize,
+        log_id: i16,
         partition: i32,
         next: i64,
         oldest: i64,

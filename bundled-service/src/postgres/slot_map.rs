@@ -38,7 +38,7 @@ pub async fn load_slot_map(pools: &[Arc<ShardPool>]) -> Result<SlotMap, LedgerEr
     Ok(SlotMap::new(version, &entries, pools.len())?)
 }
 
-async fn newest(pool: &Arc<ShardPool>) -> Result<Option<(i64, Vec<i16>)>, LedgerError> {
+pub(super) async fn newest(pool: &Arc<ShardPool>) -> Result<Option<(i64, Vec<i16>)>, LedgerError> {
     let lease = pool.lease().await?;
     let select = "select version, shards from slot_maps order by version desc limit 1";
     let row = lease.client().query_opt(select, &[]).await;

@@ -16,7 +16,7 @@ pub struct Claim {
 }
 
 /// Finds or makes the shard's number for a log. Refuses one that takes another's place.
-pub async fn register_log(pool: &Arc<ShardPool>, log: &LogIdentity) -> Result<i16, LedgerError> {
+pub(super) async fn register_log(pool: &Arc<ShardPool>, log: &LogIdentity) -> Result<i16, LedgerError> {
     let shard = pool.shard();
     let of_shard = LedgerError::of(shard);
     let mut lease = pool.lease().await?;
@@ -67,32 +67,43 @@ pub async fn claim(
     const TAKE: &str = "insert into watermarks as w (log_id, partition, next, epoch) \
          values ($1, $2, $3, 1) on conflict (log_id, partition) do update \
          set epoch = w.epoch + 1, updated_at = now() returning epoch, next";
+    let taken = take(pool, TAKE, &[&log_id, &partition, &oldest]).await?;
+    taken.ok_or(LedgerError::Silent { shard: pool.shard() })
+}
+
+/// Takes a partition anew that this owner has under `epoch`, from where the shard is; `None` when
+/// another took it since.
+pub async fn claim_again(
+    pool: &Arc<ShardPool>,
+    log_id: i16,
+    partition: i32,
+    epoch: i64,
+) -> Result<Option<Claim>, LedgerError> {
+    const TAKE: &str = "update watermarks set epoch = epoch + 1, updated_at = now() \
+         where log_id = $1 and partition = $2 and epoch = $3 returning epoch, next";
+    take(pool, TAKE, &[&log_id, &partition, &epoch]).await
+}
+
+async fn take(
+    pool: &Arc<ShardPool>,
+    sql: &'static str,
+    values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<Option<Claim>, LedgerError> {
     let of_shard = LedgerError::of(pool.shard());
     let mut lease = pool.lease().await?;
     let taking = async {
-        let statement = lease.prepare(TAKE).await.map_err(&of_shard)?;
-        let row = lease
-            .client()
-            .query_one(&statement, &[&log_id, &partition, &oldest])
-            .await;
+        // A server that is silent must not find a claim waiting when it goes on.
+        lease.client().simple_query("select 1").await.map_err(&of_shard)?;
+        let statement = lease.prepare(sql).await.map_err(&of_shard)?;
+        let row = lease.client().query_opt(&statement, values).await;
         let row = row.map_err(&of_shard)?;
         lease.give_back();
-        Ok(Claim {
+        Ok(row.map(|row| Claim {
             epoch: row.get(0),
             next: row.get(1),
-        })
+        }))
     };
-    let claim = pool.answered(taking).await?;
-    if claim.next < oldest {
-        let shard = pool.shard();
-        return Err(LedgerError::RecordsGone {
-            shard,
-            partition,
-            next: claim.next,
-            oldest,
-        });
-    }
-    Ok(claim)
+    pool.answered(taking).await
 }
 
 /// The epoch of a partition's owner; `None` before the first.

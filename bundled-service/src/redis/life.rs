@@ -30,8 +30,17 @@ pub struct Live {
     /// Grows with each life that this process sees.
     pub number: u64,
     pub connection: MultiplexedConnection,
-    /// One for each shard.
-    pub generations: Vec<i64>,
+    run_id: String,
+    /// One for each shard; `None` while its database has not said which, so that the shard goes past
+    /// Redis.
+    generations: Vec<Option<i64>>,
+}
+
+impl Live {
+    /// The generation of a shard's keys, where it is known.
+    pub fn generation(&self, shard: usize) -> Option<i64> {
+        self.generations[shard]
+    }
 }
 
 /// The present life, if there is one.
@@ -47,10 +56,8 @@ pub struct Lives {
 #[derive(Default)]
 struct State {
     live: Option<Arc<Live>>,
-    /// Why the last life ended; `None` when it only has to be read anew.
-    reason: Option<String>,
-    /// The generations of the last life: what a raise has to get past.
-    seen: Option<Vec<i64>>,
+    /// For each shard the generation that ended and why: what a raise has to get past.
+    ended: Vec<Option<(i64, String)>>,
     number: u64,
 }
 
@@ -66,7 +73,10 @@ impl Lives {
         raising: Raising,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        let state = Mutex::default();
+        let state = Mutex::new(State {
+            ended: vec![None; pools.len()],
+            ..State::default()
+        });
         Arc::new(Self {
             connector,
             pools,
@@ -107,8 +117,13 @@ impl Lives {
             return;
         }
         tracing::warn!(%error, generations = ?live.generations, "this life of Redis is over");
-        state.seen = Some(live.generations.clone());
-        state.reason = error.ends_life().then(|| error.to_string());
+        if error.ends_life() {
+            for (ended, generation) in state.ended.iter_mut().zip(&live.generations) {
+                if let Some(generation) = generation {
+                    *ended = Some((*generation, error.to_string()));
+                }
+            }
+        }
         state.live = None;
         self.ended.notify_one();
     }
@@ -122,6 +137,7 @@ impl Lives {
                         self.end(&live, &error);
                         continue;
                     }
+                    self.widen(&live).await;
                     CHECK_INTERVAL
                 }
                 None => match self.begin().await {
@@ -143,7 +159,9 @@ impl Lives {
     /// Is each shard's generation still the one that Redis and Postgres know?
     async fn check(&self, live: &Live) -> Result<(), RedisError> {
         let mut connection = live.connection.clone();
-        for (shard, &generation) in live.generations.iter().enumerate() {
+        let known =
+            || (live.generations.iter().enumerate()).filter_map(|(shard, known)| Some((shard, (*known)?)));
+        for (shard, generation) in known() {
             let key = generation_key(shard);
             let found: Option<i64> = redis::cmd("GET").arg(&key).query_async(&mut connection).await?;
             match found {
@@ -152,9 +170,9 @@ impl Lives {
                 Some(_) => {}
             }
         }
-        for (pool, &generation) in self.pools.iter().zip(&live.generations) {
+        for (shard, generation) in known() {
             // Postgres being away, or silent, does not end Redis' life.
-            if let Ok(Ok(life)) = timeout(PATIENCE, postgres::read_life(pool)).await
+            if let Ok(Ok(life)) = timeout(PATIENCE, postgres::read_life(&self.pools[shard])).await
                 && life.generation != generation
             {
                 return Err(RedisError::Stale);
@@ -163,51 +181,112 @@ impl Lives {
         Ok(())
     }
 
+    /// Begins a life with the shards whose databases answer.
     async fn begin(&self) -> Result<(), RedisError> {
         let connected = self.connector.connect().await?;
-        let mut connection = connected.connection;
-        let (seen, reason) = {
-            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            (state.seen.clone(), state.reason.clone())
-        };
+        let shards = (0..self.pools.len()).map(async |shard| {
+            let beginning = self.begin_shard(shard, &connected.run_id, &connected.connection);
+            timeout(PATIENCE, beginning)
+                .await
+                .unwrap_or(Err(RedisError::Away))
+        });
         let mut generations = Vec::with_capacity(self.pools.len());
-        for (shard, pool) in self.pools.iter().enumerate() {
-            let life = postgres::read_life(pool).await?;
-            let key = generation_key(shard);
-            let found: Option<i64> = redis::cmd("GET").arg(&key).query_async(&mut connection).await?;
-            let failed = reason.is_some() && seen.as_ref().is_some_and(|seen| seen[shard] == life.generation);
-            let intact = found == Some(life.generation) && life.run_id == connected.run_id;
-            let life = if intact && !failed {
-                life
-            } else if self.raising == Raising::Follows {
-                // A worker will raise it, or has not written the key yet. Reading is safe as soon
-                // as both agree, on the very server that the generation began on: another one may hold
-                // the same generation as it was earlier.
-                if found != Some(life.generation) || life.run_id != connected.run_id {
-                    return Err(RedisError::Stale);
+        let mut absent = None;
+        for begun in futures::future::join_all(shards).await {
+            match begun {
+                Ok(generation) => generations.push(Some(generation)),
+                Err(error) if error.ends_life() => return Err(error),
+                Err(error) => {
+                    generations.push(None);
+                    absent = Some(error);
                 }
-                life
-            } else {
-                let why = reason.as_deref().unwrap_or("Redis is not the one it was");
-                self.raise(shard, pool, &life, &connected.run_id, why, &mut connection)
-                    .await?
-            };
-            self.metrics
-                .ingest_redis_generation
-                .with(&[&shard.to_string()])
-                .set(life.generation);
-            generations.push(life.generation);
+            }
+        }
+        if generations.iter().all(Option::is_none) {
+            return Err(absent.unwrap_or(RedisError::Away));
         }
         tracing::info!(?generations, "a life of Redis begins");
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.number += 1;
-        state.reason = None;
         state.live = Some(Arc::new(Live {
             number: state.number,
-            connection,
+            connection: connected.connection,
+            run_id: connected.run_id,
             generations,
         }));
         Ok(())
+    }
+
+    /// Takes shards into a life whose databases were away when it began.
+    async fn widen(&self, live: &Live) {
+        for shard in 0..self.pools.len() {
+            if live.generation(shard).is_some() {
+                continue;
+            }
+            let beginning = self.begin_shard(shard, &live.run_id, &live.connection);
+            let Ok(Ok(generation)) = timeout(CHECK_INTERVAL, beginning).await else {
+                continue;
+            };
+            tracing::info!(shard, generation, "the shard is back in this life of Redis");
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(present) = state
+                .live
+                .as_ref()
+                .filter(|present| present.number == live.number)
+            else {
+                return;
+            };
+            let mut generations = present.generations.clone();
+            generations[shard] = Some(generation);
+            state.live = Some(Arc::new(Live {
+                number: live.number,
+                connection: live.connection.clone(),
+                run_id: live.run_id.clone(),
+                generations,
+            }));
+        }
+    }
+
+    /// The generation of one shard's keys on this server, raised where an earlier one is over.
+    async fn begin_shard(
+        &self,
+        shard: usize,
+        run_id: &str,
+        connection: &MultiplexedConnection,
+    ) -> Result<i64, RedisError> {
+        let mut connection = connection.clone();
+        let ended = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.ended[shard].clone()
+        };
+        let pool = &self.pools[shard];
+        let life = postgres::read_life(pool).await?;
+        let key = generation_key(shard);
+        let found: Option<i64> = redis::cmd("GET").arg(&key).query_async(&mut connection).await?;
+        let ended = ended.filter(|(generation, _)| *generation == life.generation);
+        let intact = found == Some(life.generation) && life.run_id == run_id;
+        let life = if intact && ended.is_none() {
+            life
+        } else if self.raising == Raising::Follows {
+            // A worker will raise it, or has not written the key yet. Reading is safe as soon
+            // as both agree, on the very server that the generation began on: another one may hold
+            // the same generation as it was earlier.
+            if !intact {
+                return Err(RedisError::Stale);
+            }
+            life
+        } else {
+            let why = ended.map_or("Redis is not the one it was".to_owned(), |(_, why)| why);
+            self.raise(shard, pool, &life, run_id, &why, &mut connection)
+                .await?
+        };
+        let label = shard.to_string();
+        (self.metrics.ingest_redis_generation)
+            .with(&[&label])
+            .set(life.generation);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.ended[shard] = None;
+        Ok(life.generation)
     }
 
     async fn raise(

@@ -5,7 +5,7 @@ use super::{LOAD, Live, Lives, READ, RedisError, generation_key, pack, prefix, v
 use crate::{
     event::Timestamp,
     metrics::Metrics,
-    postgres::{self, Committed, ShardPool},
+    postgres::{self, Committed, ShardPool, Shards},
     slot::SlotMap,
     usage::{self, HourUsage, Query, Source, Usage, UsageError},
 };
@@ -24,8 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct UsageReader {
     lives: Arc<Lives>,
     pools: Vec<Arc<ShardPool>>,
-    /// The number of our log in each shard.
-    log_ids: Vec<i16>,
+    shards: Arc<Shards>,
     slot_map: Arc<SlotMap>,
     totals_ttl_seconds: u64,
     metrics: Arc<Metrics>,
@@ -50,7 +49,7 @@ impl UsageReader {
     pub fn new(
         lives: Arc<Lives>,
         pools: Vec<Arc<ShardPool>>,
-        log_ids: Vec<i16>,
+        shards: Arc<Shards>,
         slot_map: Arc<SlotMap>,
         totals_ttl_seconds: u64,
         metrics: Arc<Metrics>,
@@ -58,7 +57,7 @@ impl UsageReader {
         Self {
             lives,
             pools,
-            log_ids,
+            shards,
             slot_map,
             totals_ttl_seconds,
             metrics,
@@ -71,8 +70,9 @@ impl UsageReader {
         let shard = self.slot_map.shard_of(query.account).index();
         let live = self.lives.live();
         let mut found = None;
-        if let Some(live) = &live {
-            match self.find(live, shard, query).await {
+        let live = live.and_then(|live| Some((live.generation(shard)?, live)));
+        if let Some((generation, live)) = &live {
+            match self.find(live, *generation, shard, query).await {
                 Ok(answer) => found = Some(answer),
                 Err(error) => self.lives.end(live, &error),
             }
@@ -92,15 +92,18 @@ impl UsageReader {
         }
         self.metrics.redis_cache_misses_total.with(&[]).add(1);
         let pool = &self.pools[shard];
-        let read = postgres::read_usage(pool, self.log_ids[shard], query);
+        let read = async {
+            let log_id = self.shards.log_id(shard).await?;
+            postgres::read_usage(pool, log_id, query).await
+        };
         let read = timeout(PATIENCE.min(pool.timeout()), read).await;
         let read = read.map_err(|_| UsageError(pool.silent().to_string()))?;
         let committed = read.map_err(|error| UsageError(error.to_string()))?;
         let mut pending = found.map(|found| found.pending).unwrap_or_default();
         // A batch below the watermark is in the rollups already.
         pending.retain(|(partition, to, _)| committed.watermarks.get(partition).is_none_or(|next| to > next));
-        if let Some(live) = &live
-            && let Err(error) = self.keep(live, shard, query, &committed).await
+        if let Some((generation, live)) = &live
+            && let Err(error) = self.keep(live, *generation, shard, query, &committed).await
         {
             self.lives.end(live, &error);
         }
@@ -114,8 +117,13 @@ impl UsageReader {
         })
     }
 
-    async fn find(&self, live: &Live, shard: usize, query: &Query) -> Result<Found, RedisError> {
-        let generation = live.generations[shard];
+    async fn find(
+        &self,
+        live: &Live,
+        generation: i64,
+        shard: usize,
+        query: &Query,
+    ) -> Result<Found, RedisError> {
         let answer: Value = READ
             .key(generation_key(shard))
             .arg(generation)
@@ -148,6 +156,7 @@ impl UsageReader {
     async fn keep(
         &self,
         live: &Live,
+        generation: i64,
         shard: usize,
         query: &Query,
         committed: &Committed,
@@ -155,7 +164,6 @@ impl UsageReader {
         if committed.hours.len() > MAX_KEPT_ENTRIES || committed.watermarks.is_empty() {
             return Ok(());
         }
-        let generation = live.generations[shard];
         let mut call = LOAD.key(generation_key(shard));
         call.arg(generation)
             .arg(prefix(shard, generation))

@@ -66,7 +66,10 @@ impl Writer {
         let Some(live) = self.lives.live() else {
             return Claimed::default();
         };
-        match self.claim_in(&live, committed, from).await {
+        let Some(generation) = live.generation(self.shard.index()) else {
+            return Claimed::default();
+        };
+        match self.claim_in(&live, generation, committed, from).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 self.ended(&live, &error);
@@ -75,8 +78,13 @@ impl Writer {
         }
     }
 
-    async fn claim_in(&mut self, live: &Live, committed: i64, from: i64) -> Result<Claimed, RedisError> {
-        let generation = live.generations[self.shard.index()];
+    async fn claim_in(
+        &mut self,
+        live: &Live,
+        generation: i64,
+        committed: i64,
+        from: i64,
+    ) -> Result<Claimed, RedisError> {
         let answer: Value = CLAIM
             .key(generation_key(self.shard.index()))
             .arg(generation)
@@ -111,7 +119,10 @@ impl Writer {
         let Some(live) = self.lives.live() else {
             return Stored::Past;
         };
-        match self.store_in(&live, batch, committed).await {
+        let Some(generation) = live.generation(self.shard.index()) else {
+            return Stored::Past;
+        };
+        match self.store_in(&live, generation, batch, committed).await {
             Ok(stored) => stored,
             Err(error) => {
                 self.ended(&live, &error);
@@ -120,14 +131,19 @@ impl Writer {
         }
     }
 
-    async fn store_in(&mut self, live: &Live, batch: &Batch, committed: i64) -> Result<Stored, RedisError> {
+    async fn store_in(
+        &mut self,
+        live: &Live,
+        generation: i64,
+        batch: &Batch,
+        committed: i64,
+    ) -> Result<Stored, RedisError> {
         if self.claimed != Some(live.number) {
-            self.claim_in(live, committed, batch.from).await?;
+            self.claim_in(live, generation, committed, batch.from).await?;
         }
         if self.next >= batch.to {
             return Ok(Stored::Cached);
         }
-        let generation = live.generations[self.shard.index()];
         let deltas = pack::deltas(batch);
         let packed = deltas.values().map(|text| text.len() + 64).sum::<usize>();
         let mut call = STORE.key(generation_key(self.shard.index()));
@@ -192,16 +208,24 @@ pub async fn complete(lives: &Lives, batch: &Batch, epoch: i64, flushed: &Flushe
     let Some(live) = lives.live() else {
         return;
     };
-    if let Err(error) = complete_in(&live, batch, epoch, flushed).await
+    let Some(generation) = live.generation(batch.shard.index()) else {
+        return;
+    };
+    if let Err(error) = complete_in(&live, generation, batch, epoch, flushed).await
         && !matches!(error, RedisError::Fenced)
     {
         lives.end(&live, &error);
     }
 }
 
-async fn complete_in(live: &Live, batch: &Batch, epoch: i64, flushed: &Flushed) -> Result<(), RedisError> {
+async fn complete_in(
+    live: &Live,
+    generation: i64,
+    batch: &Batch,
+    epoch: i64,
+    flushed: &Flushed,
+) -> Result<(), RedisError> {
     let shard = batch.shard.index();
-    let generation = live.generations[shard];
     let mut call = COMPLETE.key(generation_key(shard));
     call.arg(generation)
         .arg(prefix(shard, generation))

@@ -1,20 +1,19 @@
 //! Taking and losing partitions, as the group decides.
 //!
 //! Taking one raises its epoch on each shard, which is what keeps its former owner out; reading
-//! starts at the smallest watermark that this gives. Kafka's committed offset is not asked.
+//! starts at the smallest watermark of the shards that answer, and the others catch up when they are
+//! back. Kafka's committed offset is not asked.
 
 use super::{
     Shared, Trouble,
-    lane::{Lane, Parts},
-    partition::{Partition, Track},
+    claim::{self, Taken},
+    lane::Watermark,
+    meeting::Meeting,
+    partition::Partition,
+    recovery::{Recovery, Start},
+    track::Track,
 };
-use crate::{
-    batch::Builder,
-    log_identity::LogIdentity,
-    postgres::{self, Claim, LedgerError, Owner},
-    redis::Writer,
-    slot::Shard,
-};
+use crate::{log_identity::LogIdentity, postgres::LedgerError};
 use rdkafka::{
     ClientContext, Offset, Statistics, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol},
@@ -33,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Assignment {
     shared: Arc<Shared>,
     trouble: mpsc::UnboundedSender<Trouble>,
-    changes: Mutex<Vec<Change>>,
+    pub(super) changes: Arc<Changes>,
     /// Partition → offset after its last record, as the broker said last.
     pub(super) ends: Mutex<HashMap<i32, i64>>,
 }
@@ -41,6 +40,27 @@ pub(super) struct Assignment {
 pub(super) enum Change {
     Taken(Box<Partition>),
     Lost(i32),
+    /// A shard that was behind goes on with the partition's reader.
+    CaughtUp {
+        partition: i32,
+        shard: usize,
+        meeting: Arc<Meeting>,
+        track: Box<Track>,
+    },
+}
+
+/// Changes that wait for the consumer's thread.
+#[derive(Default)]
+pub(super) struct Changes(Mutex<Vec<Change>>);
+
+impl Changes {
+    pub(super) fn push(&self, change: Change) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+    }
+
+    pub(super) fn take(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 const WATERMARK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,20 +71,28 @@ impl Assignment {
         Self {
             shared,
             trouble,
-            changes: Mutex::default(),
+            changes: Arc::default(),
             ends: Mutex::default(),
         }
     }
 
-    pub(super) fn take_changes(&self) -> Vec<Change> {
-        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn push(&self, change: Change) {
-        self.changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(change);
+    /// A shard that is behind in a partition.
+    pub(super) fn recovery(
+        &self,
+        partition: i32,
+        shard: usize,
+        meeting: Arc<Meeting>,
+        cancel: CancellationToken,
+    ) -> Recovery {
+        Recovery {
+            shared: Arc::clone(&self.shared),
+            partition,
+            shard,
+            meeting,
+            changes: Arc::clone(&self.changes),
+            trouble: self.trouble.clone(),
+            cancel,
+        }
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
@@ -80,19 +108,21 @@ impl Assignment {
             .collect();
         tracing::info!(partitions = ?numbers, "taking partitions");
         let mut starts = TopicPartitionList::new();
-        for number in numbers {
-            match self.take(consumer, number) {
-                Ok(partition) => {
+        match self.take(consumer, &numbers) {
+            Ok(partitions) => {
+                for partition in partitions {
+                    let (topic, number) = (&self.shared.log.topic, partition.number());
                     let offset = Offset::Offset(partition.position());
-                    let topic = &self.shared.log.topic;
                     if let Err(error) = starts.add_partition_offset(topic, number, offset) {
                         let _ = self.trouble.send(Trouble::Stop(error.to_string()));
                     }
-                    self.push(Change::Taken(Box::new(partition)));
+                    self.changes.push(Change::Taken(Box::new(partition)));
                 }
-                Err(error) => {
-                    let _ = self.trouble.send(Trouble::Stop(error));
-                }
+            }
+            // Told to stop, we need no partitions.
+            Err(_) if self.shared.stop.is_cancelled() => {}
+            Err(error) => {
+                let _ = self.trouble.send(Trouble::Stop(error));
             }
         }
         let assigned = match consumer.rebalance_protocol() {
@@ -109,7 +139,7 @@ impl Assignment {
             .with(&["revoked"])
             .add(1);
         for element in list.elements() {
-            self.push(Change::Lost(element.partition()));
+            self.changes.push(Change::Lost(element.partition()));
         }
         tracing::info!(lost = consumer.assignment_lost(), partitions = ?list, "giving partitions up");
         let revoked = match consumer.rebalance_protocol() {
@@ -125,18 +155,71 @@ impl Assignment {
         }
     }
 
-    /// Claims a partition on every shard, trying as long as it takes.
-    fn take(&self, consumer: &BaseConsumer<Self>, number: i32) -> Result<Partition, String> {
+    /// Claims partitions on the shards that answer, trying as long as it takes until one does.
+    fn take(&self, consumer: &BaseConsumer<Self>, numbers: &[i32]) -> Result<Vec<Partition>, String> {
+        let mut asked = Vec::with_capacity(numbers.len());
+        for &number in numbers {
+            asked.push((number, self.oldest(consumer, number)?));
+        }
+        let taking = async {
+            let taken = claim::claim_all(&self.shared, &asked).await?;
+            let mut partitions = Vec::with_capacity(numbers.len());
+            for (&(number, oldest), taken) in asked.iter().zip(taken) {
+                partitions.push(self.begin(number, oldest, taken).await?);
+            }
+            Ok(partitions)
+        };
+        self.shared.runtime.block_on(taking)
+    }
+
+    /// Puts a partition together from what was claimed; sees to the shards that are behind.
+    async fn begin(&self, number: i32, oldest: i64, taken: Vec<Taken>) -> Result<Partition, String> {
         let shared = &self.shared;
-        let oldest = self.oldest(consumer, number)?;
-        let claims = shared.runtime.block_on(self.claim(number, oldest))?;
+        let (mut served, mut gone) = (Vec::new(), None);
+        for (shard, taken) in taken.iter().enumerate() {
+            match taken {
+                Taken::Claimed(claim) if claim.next < oldest => {
+                    gone = Some(LedgerError::RecordsGone {
+                        shard,
+                        log_id: shared.shards.known_log_id(shard).unwrap_or_default(),
+                        partition: number,
+                        next: claim.next,
+                        oldest,
+                    });
+                }
+                Taken::Claimed(claim) => served.push(claim.next),
+                Taken::Asking(_) => {}
+            }
+        }
+        let Some(position) = claim::start_of(&served, shared.catch_up_records) else {
+            let why = gone.map(|error| error.to_string());
+            return Err(why.unwrap_or_else(|| "no shard answered".to_owned()));
+        };
         let cancel = CancellationToken::new();
-        let mut tracks = Vec::with_capacity(claims.len());
-        for (shard, claim) in claims.into_iter().enumerate() {
-            let labels = [&*number.to_string(), &*shard.to_string()];
-            shared.metrics.ingest_owner_epoch.with(&labels).set(claim.epoch);
-            shared.metrics.ingest_watermark.with(&labels).set(claim.next);
-            tracks.push(self.track(number, shard, claim, &cancel));
+        let mut tracks = Vec::with_capacity(taken.len());
+        for (shard, taken) in taken.into_iter().enumerate() {
+            let watermark = Arc::new(Watermark::unknown());
+            let start = match taken {
+                Taken::Claimed(claim) if claim.next >= position.max(oldest) => {
+                    let trouble = self.trouble.clone();
+                    let track = shared.track(number, shard, claim, watermark, trouble, &cancel);
+                    tracks.push(track.await.map_err(|error| error.to_string())?);
+                    continue;
+                }
+                Taken::Claimed(claim) => {
+                    let behind = position - claim.next;
+                    tracing::warn!(number, shard, behind, "the shard is far behind the others");
+                    Start::Claimed(claim)
+                }
+                Taken::Asking(asking) => {
+                    tracing::warn!(number, shard, "the shard is away: it catches up when it is back");
+                    Start::Asking(asking)
+                }
+            };
+            let meeting = Arc::new(Meeting::new(position, watermark));
+            let in_flight = Arc::clone(&shared.in_flight);
+            tracks.push(Track::away(number, shard, Arc::clone(&meeting), in_flight));
+            self.recovery(number, shard, meeting, cancel.clone()).start(start);
         }
         Ok(Partition::new(number, Arc::clone(shared), tracks, cancel))
     }
@@ -164,58 +247,6 @@ impl Assignment {
                 }
             }
         }
-    }
-
-    async fn claim(&self, number: i32, oldest: i64) -> Result<Vec<Claim>, String> {
-        let shards = self.shared.pools.iter().zip(&self.shared.log_ids);
-        let claims = shards.map(async |(pool, &log_id)| {
-            loop {
-                match postgres::claim(pool, log_id, number, oldest).await {
-                    Err(error) if error.passes() && !self.shared.stop.is_cancelled() => {
-                        tracing::warn!(%error, number, "the partition can't be taken yet");
-                        tokio::time::sleep(RETRY_PAUSE).await;
-                    }
-                    other => return other,
-                }
-            }
-        });
-        let claims: Result<Vec<Claim>, LedgerError> = futures::future::try_join_all(claims).await;
-        claims.map_err(|error| error.to_string())
-    }
-
-    fn track(&self, number: i32, shard: usize, claim: Claim, cancel: &CancellationToken) -> Track {
-        let shared = &self.shared;
-        let place = Shard(shard as u16);
-        let mut writer = Writer::new(
-            Arc::clone(&shared.lives),
-            place,
-            shared.log_ids[shard],
-            number,
-            claim.epoch,
-            claim.next,
-            shared.pending_cap_bytes,
-        );
-        let claimed = shared.runtime.block_on(writer.claim(claim.next, claim.next));
-        let owner = Owner {
-            log_id: shared.log_ids[shard],
-            epoch: claim.epoch,
-            dead_letters: shared.dead_letters.clone(),
-            metrics: Arc::clone(&shared.metrics),
-        };
-        let parts = Parts {
-            pool: Arc::clone(&shared.pools[shard]),
-            lives: Arc::clone(&shared.lives),
-            writer,
-            owner,
-            start: claim.next,
-            in_flight: Arc::clone(&shared.in_flight),
-            trouble: self.trouble.clone(),
-        };
-        let entered = shared.runtime.enter();
-        let lane = Lane::start(parts, &shared.tasks, cancel);
-        drop(entered);
-        let builder = Builder::new(number, place, claim.next);
-        Track::new(lane, shared.log_ids[shard], claim.next, builder, claimed.cuts)
     }
 }
 

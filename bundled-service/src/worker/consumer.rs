@@ -3,8 +3,10 @@
 use super::{
     Shared, Trouble,
     assignment::{Assignment, Change},
+    in_flight::{Load, is_to_be_dropped},
     partition::Partition,
     recent::Recent,
+    recovery::Start,
 };
 use crate::log_identity::LogIdentity;
 use rdkafka::{
@@ -92,6 +94,7 @@ impl Consumer {
                 for partition in self.partitions.values_mut() {
                     partition.close_old(now, flush, idle);
                 }
+                self.tend();
             }
             if now - committed >= COMMIT_INTERVAL {
                 committed = now;
@@ -121,7 +124,7 @@ impl Consumer {
     }
 
     fn apply_changes(&mut self) {
-        for change in self.consumer.context().take_changes() {
+        for change in self.consumer.context().changes.take() {
             match change {
                 Change::Taken(partition) => {
                     self.partitions.insert(partition.number(), *partition);
@@ -130,7 +133,48 @@ impl Consumer {
                     self.partitions.remove(&number);
                     self.forget_gauges(number);
                 }
+                Change::CaughtUp {
+                    partition,
+                    shard,
+                    meeting,
+                    track,
+                } => {
+                    if let Some(partition) = self.partitions.get_mut(&partition) {
+                        partition.take_back(shard, &meeting, *track);
+                    }
+                }
             }
+        }
+    }
+
+    /// Comes to terms with catch-up readers, and drops the rows of shards that are down and hold more
+    /// than their share of memory.
+    fn tend(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        for partition in self.partitions.values_mut() {
+            partition.tend();
+        }
+        let in_flight = &shared.in_flight;
+        let share = shared.in_flight_budget / in_flight.shards().max(1);
+        let over = |shard: &usize| in_flight.bytes_of(*shard) > share && in_flight.is_stalled(*shard);
+        let Some(shard) = (0..in_flight.shards()).find(over) else {
+            return;
+        };
+        let load = |shard| Load {
+            bytes: in_flight.bytes_of(shard),
+            stalled: in_flight.is_stalled(shard),
+            served: self.partitions.values().any(|partition| partition.serves(shard)),
+        };
+        let loads: Vec<Load> = (0..in_flight.shards()).map(load).collect();
+        if !is_to_be_dropped(&loads, shard, share) {
+            return;
+        }
+        let context = self.consumer.context();
+        for (&number, partition) in &mut self.partitions {
+            partition.drop_rows(shard, |meeting, epoch, cancel| {
+                let recovery = context.recovery(number, shard, meeting, cancel);
+                recovery.start(Start::Dropped(epoch));
+            });
         }
     }
 
@@ -162,6 +206,9 @@ impl Consumer {
         let budget = self.shared.in_flight_budget;
         let started = Instant::now();
         while self.shared.in_flight.bytes() > budget && !self.shared.stop.is_cancelled() {
+            // What catches up may wait for us, and a shard that is down is not waited for.
+            self.apply_changes();
+            self.tend();
             if started.elapsed() < PATIENCE {
                 std::thread::sleep(Duration::from_millis(1));
                 continue;
@@ -220,6 +267,14 @@ impl Consumer {
                 (_, last) => (now_ms - last).max(0),
             };
             let label = number.to_string();
+            for (shard, records) in partition.behind() {
+                let labels = [&*label, &*shard.to_string()];
+                self.shared
+                    .metrics
+                    .shard_behind_records
+                    .with(&labels)
+                    .set(records);
+            }
             self.shared.metrics.kafka_consumer_lag.with(&[&label]).set(lag);
             self.shared
                 .metrics

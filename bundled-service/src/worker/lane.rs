@@ -3,10 +3,13 @@
 //! Two tasks, so that the next batch becomes readable while the last one is being committed. Both
 //! end when the partition is taken away; the fence makes that safe at any point.
 
-use super::Trouble;
+use super::{
+    Trouble,
+    in_flight::{Held, InFlight},
+};
 use crate::{
     batch::Batch,
-    metrics::{Counter, Gauge, Histogram, Metrics},
+    metrics::{Counter, Histogram, Metrics},
     postgres::{FlushError, Flushed, LedgerError, Owner, ShardPool, flush},
     redis::{Lives, Stored, Writer, complete},
 };
@@ -18,58 +21,59 @@ use std::{
     time::Duration,
 };
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 /// The consumer's end of a lane.
 pub(super) struct Lane {
     /// Bounded by the budget of bytes, which the consumer holds to before it closes a batch.
-    batches: mpsc::UnboundedSender<Batch>,
+    batches: mpsc::UnboundedSender<Held>,
     /// Batches that are not committed yet.
     pub(super) under_way: Arc<AtomicUsize>,
-    /// The watermark as far as this owner moved it.
-    pub(super) committed: Arc<AtomicI64>,
+    pub(super) watermark: Arc<Watermark>,
+    pub(super) epoch: i64,
     in_flight: Arc<InFlight>,
+    /// Ends the tasks where they are; the fence makes that safe.
+    _cancel: DropGuard,
 }
 
-/// Bytes of all batches of this process that are not committed yet.
-pub(super) struct InFlight {
-    bytes: AtomicUsize,
-    gauge: Arc<Gauge>,
+/// How far a shard is in a partition, as this process knows it.
+pub(super) struct Watermark {
+    next: AtomicI64,
+    /// Kafka's time of the newest row that is committed, in milliseconds.
+    timestamp_ms: AtomicI64,
 }
 
-impl InFlight {
-    pub(super) fn new(metrics: &Metrics) -> Self {
+impl Watermark {
+    /// Of a shard that has not answered yet.
+    pub(super) fn unknown() -> Self {
         Self {
-            bytes: AtomicUsize::new(0),
-            gauge: metrics.ingest_in_flight_bytes.with(&[]),
+            next: AtomicI64::new(-1),
+            timestamp_ms: AtomicI64::new(0),
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.load(Relaxed)
+    /// The next offset that the shard needs; `None` before it answered.
+    pub(super) fn next(&self) -> Option<i64> {
+        Some(self.next.load(Relaxed)).filter(|next| *next >= 0)
     }
 
-    fn add(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes, Relaxed);
-        self.gauge.set(self.bytes() as i64);
+    /// Kafka's time of the newest row known to be committed, in milliseconds.
+    pub(super) fn timestamp_ms(&self) -> Option<i64> {
+        Some(self.timestamp_ms.load(Relaxed)).filter(|timestamp| *timestamp > 0)
     }
 
-    fn remove(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Relaxed);
-        self.gauge.set(self.bytes() as i64);
+    fn set(&self, next: i64) {
+        self.next.store(next, Relaxed);
     }
-}
 
-/// A batch that gives its bytes back to the budget however it ends.
-struct Held {
-    batch: Batch,
-    weight: usize,
-    in_flight: Arc<InFlight>,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.in_flight.remove(self.weight);
+    fn committed(&self, batch: &Batch) {
+        self.set(batch.to);
+        if let Some(&(timestamp, _)) = batch.arrivals.last() {
+            self.timestamp_ms.store(timestamp, Relaxed);
+        }
     }
 }
 
@@ -80,36 +84,34 @@ pub(super) struct Parts {
     pub(super) writer: Writer,
     pub(super) owner: Owner,
     pub(super) start: i64,
+    pub(super) watermark: Arc<Watermark>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) trouble: mpsc::UnboundedSender<Trouble>,
 }
 
 impl Lane {
-    /// Starts the tasks; they end when `cancel` says so, or when the lane is dropped and empty.
+    /// Starts the tasks; they end when `cancel` says so, or with the lane.
     pub(super) fn start(parts: Parts, tasks: &TaskTracker, cancel: &CancellationToken) -> Self {
-        let (batches, incoming) = mpsc::unbounded_channel::<Batch>();
+        let (batches, incoming) = mpsc::unbounded_channel::<Held>();
         let (cached, flushing) = mpsc::unbounded_channel::<Held>();
         let under_way = Arc::new(AtomicUsize::new(0));
-        let committed = Arc::new(AtomicI64::new(parts.start));
-        let in_flight = Arc::clone(&parts.in_flight);
+        let (watermark, in_flight) = (parts.watermark, parts.in_flight);
+        watermark.set(parts.start);
+        let epoch = parts.owner.epoch;
         let observe = Observe::new(&parts.owner.metrics, parts.pool.shard());
-        let first = make_readable(
-            parts.writer,
-            incoming,
-            cached,
-            Arc::clone(&committed),
-            Arc::clone(&in_flight),
-            Arc::clone(&parts.owner.metrics),
-        );
+        let metrics = Arc::clone(&parts.owner.metrics);
+        let first = make_readable(parts.writer, incoming, cached, Arc::clone(&watermark), metrics);
         let second = Committing {
             pool: parts.pool,
             lives: parts.lives,
             owner: parts.owner,
             under_way: Arc::clone(&under_way),
-            committed: Arc::clone(&committed),
+            watermark: Arc::clone(&watermark),
+            in_flight: Arc::clone(&in_flight),
             trouble: parts.trouble,
             observe,
         };
+        let cancel = cancel.child_token();
         let stop = cancel.clone();
         tasks.spawn(async move { stop.run_until_cancelled(first).await });
         let stop = cancel.clone();
@@ -117,37 +119,37 @@ impl Lane {
         Self {
             batches,
             under_way,
-            committed,
+            watermark,
+            epoch,
             in_flight,
+            _cancel: cancel.drop_guard(),
         }
     }
 
     pub(super) fn send(&self, batch: Batch) {
+        self.pass_on(Held::new(batch, &self.in_flight));
+    }
+
+    /// Sends a batch that the budget counts already.
+    pub(super) fn pass_on(&self, held: Held) {
         self.under_way.fetch_add(1, Relaxed);
-        self.in_flight.add(batch.weight());
         // The tasks end only with the partition, whose batches are dropped with it.
-        let _ = self.batches.send(batch);
+        let _ = self.batches.send(held);
     }
 }
 
 /// First task: Redis.
 async fn make_readable(
     mut writer: Writer,
-    mut incoming: mpsc::UnboundedReceiver<Batch>,
+    mut incoming: mpsc::UnboundedReceiver<Held>,
     cached: mpsc::UnboundedSender<Held>,
-    committed: Arc<AtomicI64>,
-    in_flight: Arc<InFlight>,
+    watermark: Arc<Watermark>,
     metrics: Arc<Metrics>,
 ) {
     let seconds = metrics.event_processing_duration_seconds.with(&["cached"]);
-    while let Some(batch) = incoming.recv().await {
-        let weight = batch.weight();
-        let held = Held {
-            batch,
-            weight,
-            in_flight: Arc::clone(&in_flight),
-        };
-        let stored = writer.store(&held.batch, committed.load(Relaxed)).await;
+    while let Some(held) = incoming.recv().await {
+        let committed = watermark.next().unwrap_or(held.batch.from);
+        let stored = writer.store(&held.batch, committed).await;
         if stored == Stored::Cached {
             observe_age(&seconds, &held.batch);
         }
@@ -163,7 +165,8 @@ struct Committing {
     lives: Arc<Lives>,
     owner: Owner,
     under_way: Arc<AtomicUsize>,
-    committed: Arc<AtomicI64>,
+    watermark: Arc<Watermark>,
+    in_flight: Arc<InFlight>,
     trouble: mpsc::UnboundedSender<Trouble>,
     observe: Observe,
 }
@@ -171,7 +174,7 @@ struct Committing {
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A server that is slow with a batch, not silent, gets up to so much more time for it.
-const MOST_PATIENCE: u32 = 8;
+pub(super) const MOST_PATIENCE: u32 = 8;
 
 impl Committing {
     async fn run(self, mut flushing: mpsc::UnboundedReceiver<Held>) {
@@ -179,7 +182,8 @@ impl Committing {
             let Some(flushed) = self.commit(&held.batch).await else {
                 return;
             };
-            self.committed.store(held.batch.to, Relaxed);
+            self.watermark.committed(&held.batch);
+            self.in_flight.moved(self.pool.shard());
             self.observe.batch(&held.batch, &flushed);
             complete(&self.lives, &held.batch, self.owner.epoch, &flushed).await;
             self.under_way.fetch_sub(1, Relaxed);
@@ -197,6 +201,8 @@ impl Committing {
                 Err(FlushError::Passing(error)) => {
                     if matches!(error, LedgerError::Silent { .. }) {
                         patience = (patience * 2).min(MOST_PATIENCE);
+                    } else {
+                        self.in_flight.refused(self.pool.shard());
                     }
                     tracing::warn!(%error, batch.partition, %batch.shard, "trying again");
                     self.observe.retries.add(1);

@@ -4,19 +4,33 @@
 //! counts is decided in [`crate::postgres`]; a worker may die at any point.
 
 mod assignment;
+mod catch_up;
+mod claim;
 mod consumer;
+mod in_flight;
 mod lane;
+mod meeting;
 mod partition;
 mod recent;
+mod recovery;
+mod retention;
+mod track;
 
 use crate::{
-    config, dead_letter::DeadLetters, event::Window, log_identity::LogIdentity, metrics::Metrics,
-    postgres::ShardPool, redis::Lives, slot::SlotMap,
+    config,
+    dead_letter::DeadLetters,
+    event::Window,
+    log_identity::LogIdentity,
+    metrics::Metrics,
+    postgres::{ShardPool, Shards},
+    redis::Lives,
+    slot::SlotMap,
 };
 use consumer::Consumer;
-use lane::InFlight;
+use in_flight::InFlight;
+use retention::Behind;
 use std::{sync::Arc, time::Duration};
-use tokio::{runtime::Handle, task::JoinSet};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What a worker is set to.
@@ -31,8 +45,7 @@ pub struct Settings {
 /// What a worker works with.
 pub struct Parts {
     pub log: Arc<LogIdentity>,
-    /// The number of the log in each shard.
-    pub log_ids: Vec<i16>,
+    pub shards: Arc<Shards>,
     pub pools: Vec<Arc<ShardPool>>,
     pub lives: Arc<Lives>,
     pub slot_map: Arc<SlotMap>,
@@ -48,13 +61,14 @@ pub struct WorkerError(String);
 /// What all consumers of a process share.
 struct Shared {
     log: Arc<LogIdentity>,
-    log_ids: Vec<i16>,
+    shards: Arc<Shards>,
     pools: Vec<Arc<ShardPool>>,
     lives: Arc<Lives>,
     slot_map: Arc<SlotMap>,
     dead_letters: DeadLetters,
     metrics: Arc<Metrics>,
     brokers: String,
+    group: String,
     window: Window,
     batch_rows: usize,
     batch_bytes: usize,
@@ -62,6 +76,13 @@ struct Shared {
     idle_interval: Duration,
     in_flight: Arc<InFlight>,
     in_flight_budget: usize,
+    /// Most bytes that are kept for one shard of a partition while its catch-up reader comes near.
+    catch_up_bytes: usize,
+    /// A shard that lies further behind another, when a partition is taken, catches up by itself.
+    catch_up_records: i64,
+    /// Catch-up readers that may read at once.
+    catch_ups: Semaphore,
+    behind: Behind,
     pending_cap_bytes: u64,
     runtime: Handle,
     tasks: TaskTracker,
@@ -83,20 +104,25 @@ pub async fn run(settings: Settings, parts: Parts, stop: CancellationToken) -> R
     let stop_all = stop.child_token();
     let shared = Arc::new(Shared {
         log: parts.log,
-        log_ids: parts.log_ids,
-        pools: parts.pools,
+        shards: parts.shards,
         lives: parts.lives,
         slot_map: parts.slot_map,
         dead_letters: parts.dead_letters,
         brokers: settings.kafka.kafka_brokers.clone(),
+        group: settings.kafka.group.clone(),
         window: settings.worker.window.window(),
         batch_rows: settings.worker.batch_rows.max(1),
         batch_bytes: settings.worker.batch_bytes.max(1),
         flush_interval: Duration::from_millis(settings.worker.flush_interval_ms),
         idle_interval: Duration::from_millis(settings.worker.idle_interval_ms),
-        in_flight: Arc::new(InFlight::new(&parts.metrics)),
+        in_flight: Arc::new(InFlight::new(&parts.metrics, parts.pools.len())),
         in_flight_budget: settings.worker.in_flight_bytes,
+        catch_up_bytes: settings.worker.in_flight_bytes / 16,
+        catch_up_records: settings.worker.catch_up_records.max(0),
+        catch_ups: Semaphore::new(settings.worker.catch_up_readers.max(1)),
+        behind: Behind::new(&parts.metrics),
         pending_cap_bytes: settings.pending_cap_bytes,
+        pools: parts.pools,
         metrics: parts.metrics,
         runtime: Handle::current(),
         tasks: TaskTracker::new(),
@@ -112,6 +138,10 @@ pub async fn run(settings: Settings, parts: Parts, stop: CancellationToken) -> R
     }
     let watch = Arc::clone(&shared);
     let watched = tokio::spawn(watch_log(watch));
+    let (watch, stop) = (retention::watch(Arc::clone(&shared)), stop_all.clone());
+    shared
+        .tasks
+        .spawn(async move { stop.run_until_cancelled(watch).await });
     let mut outcome = Ok(());
     while let Some(ended) = consumers.join_next().await {
         let ended = ended.unwrap_or_else(|error| Err(format!("a consumer's thread: {error}")));

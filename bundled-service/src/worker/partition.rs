@@ -1,8 +1,7 @@
 //! One partition that this worker owns: its records are decoded, judged, routed and packed.
 
-use super::{Shared, lane::Lane, recent::Recent};
+use super::{Shared, meeting::Meeting, recent::Recent, track::Track};
 use crate::{
-    batch::{Builder, Origin},
     dead_letter::Place,
     event::{self, Event, Rejection, Timestamp},
 };
@@ -11,18 +10,14 @@ use rdkafka::{
     message::{BorrowedMessage, Message},
 };
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Once, atomic::Ordering::Relaxed},
+    sync::{Arc, Once},
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long rows stay unread behind a batch that Postgres has not taken.
-const READABLE_WITHIN: Duration = Duration::from_millis(250);
-
 static WARN_OF_CREATE_TIME: Once = Once::new();
 
-/// A partition and its lanes, one a shard. Dropping it cancels what is under way.
+/// A partition and its tracks, one a shard. Dropping it cancels what is under way.
 pub(super) struct Partition {
     number: i32,
     shared: Arc<Shared>,
@@ -31,59 +26,32 @@ pub(super) struct Partition {
     /// Kafka's time of the last record, in milliseconds.
     last_timestamp_ms: i64,
     tracks: Vec<Track>,
-    _cancel: tokio_util::sync::DropGuard,
-}
-
-/// A shard's share of a partition.
-pub(super) struct Track {
-    pub(super) lane: Lane,
-    pub(super) log_id: i16,
-    /// The watermark at which this owner took over: what lies below is there.
-    pub(super) start: i64,
-    pub(super) builder: Builder,
-    /// Ends that batches must have, because Redis holds such batches already.
-    pub(super) cuts: VecDeque<i64>,
-    /// When the batch got its first row, or the range its start.
-    since: Instant,
-}
-
-impl Track {
-    pub(super) fn new(lane: Lane, log_id: i16, start: i64, builder: Builder, cuts: Vec<i64>) -> Self {
-        Self {
-            lane,
-            log_id,
-            start,
-            builder,
-            cuts: cuts.into(),
-            since: Instant::now(),
-        }
-    }
-
-    fn close(&mut self, to: i64) {
-        if to > self.builder.from() {
-            let batch = self.builder.close(to);
-            self.lane.send(batch);
-        }
-        self.since = Instant::now();
-    }
+    cancel: CancellationToken,
 }
 
 impl Partition {
+    /// Reading starts at the smallest watermark of the shards that are not behind.
     pub(super) fn new(
         number: i32,
         shared: Arc<Shared>,
         tracks: Vec<Track>,
         cancel: CancellationToken,
     ) -> Self {
-        let position = tracks.iter().map(|track| track.start).min().unwrap_or(0);
-        let cancel = cancel.drop_guard();
+        let served = tracks.iter().filter(|track| track.lane().is_some());
+        let position = served.map(|track| track.start).min().unwrap_or(0);
+        for (shard, track) in tracks.iter().enumerate() {
+            if let Some(meeting) = track.meeting() {
+                meeting.pass(position);
+                shared.behind.add(number, shard, meeting);
+            }
+        }
         Self {
             number,
             shared,
             position,
             last_timestamp_ms: 0,
             tracks,
-            _cancel: cancel,
+            cancel,
         }
     }
 
@@ -91,14 +59,14 @@ impl Partition {
         self.number
     }
 
-    /// Where reading starts: the smallest watermark of the shards.
+    /// The next offset that is read.
     pub(super) fn position(&self) -> i64 {
         self.position
     }
 
     /// The next offset that some shard still needs.
     pub(super) fn committed(&self) -> i64 {
-        let committed = self.tracks.iter().map(|track| track.lane.committed.load(Relaxed));
+        let committed = self.tracks.iter().filter_map(Track::committed);
         committed.min().unwrap_or(self.position)
     }
 
@@ -109,9 +77,7 @@ impl Partition {
 
     /// Nothing is waiting to be committed.
     pub(super) fn is_settled(&self) -> bool {
-        self.tracks
-            .iter()
-            .all(|track| track.lane.under_way.load(Relaxed) == 0)
+        !self.tracks.iter().any(Track::is_under_way)
     }
 
     /// Takes a record in.
@@ -121,35 +87,15 @@ impl Partition {
             return;
         }
         let payload = message.payload().unwrap_or_default();
-        let timestamp_ms = match message.timestamp() {
-            KafkaTimestamp::LogAppendTime(ms) => ms,
-            KafkaTimestamp::CreateTime(ms) => {
-                WARN_OF_CREATE_TIME.call_once(|| {
-                    tracing::warn!(
-                        "the topic's timestamps are the producers' own: set \
-                         message.timestamp.type=LogAppendTime, or they decide what is too late"
-                    );
-                });
-                ms
-            }
-            KafkaTimestamp::NotAvailable => 0,
-        };
+        let timestamp_ms = timestamp_ms(message);
         self.cut(offset);
         match judge(payload, timestamp_ms, self.shared.window) {
             Ok(event) => {
                 let shard = self.shared.slot_map.shard_of(event.account).index();
                 let track = &mut self.tracks[shard];
                 if offset >= track.start {
-                    if track.builder.is_empty() {
-                        track.since = Instant::now();
-                    }
                     let suspect = recent.insert(event.account, event.id);
-                    let origin = Origin {
-                        log_id: track.log_id,
-                        offset,
-                        timestamp_ms,
-                    };
-                    track.builder.push(&event, origin, suspect);
+                    track.push(&event, offset, timestamp_ms, suspect);
                 }
             }
             Err(why) => {
@@ -168,44 +114,22 @@ impl Partition {
         self.last_timestamp_ms = timestamp_ms;
         let (rows, bytes) = (self.shared.batch_rows, self.shared.batch_bytes);
         for track in &mut self.tracks {
-            let full = track.builder.rows() >= rows || track.builder.bytes() >= bytes;
-            // A batch that Redis holds must end where it does: it was a whole batch once.
-            if full && track.cuts.is_empty() {
-                track.close(offset + 1);
-            }
+            track.close_full(offset + 1, rows, bytes);
         }
     }
 
-    /// Closes batches whose end is given, before a record at `offset` is taken in.
     fn cut(&mut self, offset: i64) {
         for track in &mut self.tracks {
-            while let Some(&cut) = track.cuts.front()
-                && cut <= offset
-            {
-                track.close(cut);
-                track.cuts.pop_front();
-            }
+            track.cut(offset);
         }
     }
 
-    /// Closes what is old enough: rows after the flush interval, or, while the batch before them is
-    /// not committed, after a longer one, so that they become readable though Postgres waits; empty
-    /// ranges after the idle interval.
+    /// Closes what is old enough.
     pub(super) fn close_old(&mut self, now: Instant, flush: Duration, idle: Duration) {
         let position = self.position;
         self.cut(position);
         for track in &mut self.tracks {
-            let waits = track.lane.under_way.load(Relaxed) > 0;
-            let limit = match (track.builder.is_empty(), waits) {
-                (true, true) => continue,
-                (true, false) => idle,
-                (false, true) => flush.max(READABLE_WITHIN),
-                (false, false) => flush,
-            };
-            let old = now.duration_since(track.since) >= limit && position > track.start;
-            if old && track.cuts.is_empty() {
-                track.close(position);
-            }
+            track.close_old(position, now, flush, idle);
         }
     }
 
@@ -219,9 +143,105 @@ impl Partition {
             }
         }
     }
+
+    /// Do a shard's rows go to it as they are read?
+    pub(super) fn serves(&self, shard: usize) -> bool {
+        self.tracks[shard].lane().is_some()
+    }
+
+    /// Comes to terms with the catch-up readers.
+    pub(super) fn tend(&mut self) {
+        for (shard, track) in self.tracks.iter_mut().enumerate() {
+            if track.meeting().is_some() {
+                let log_id = self.shared.shards.known_log_id(shard);
+                track.tend(self.position, self.shared.catch_up_bytes, log_id);
+            }
+        }
+    }
+
+    /// Drops a shard's rows from memory. From its watermark on it is another reader's affair, which
+    /// `start` starts, under an epoch after the one given.
+    pub(super) fn drop_rows(
+        &mut self,
+        shard: usize,
+        start: impl FnOnce(Arc<Meeting>, i64, CancellationToken),
+    ) {
+        let Some(lane) = self.tracks[shard].lane() else {
+            return;
+        };
+        let (epoch, watermark) = (lane.epoch, Arc::clone(&lane.watermark));
+        tracing::warn!(
+            self.number,
+            shard,
+            from = watermark.next(),
+            "the shard takes nothing and its share of memory is used up: its rows are dropped from \
+             memory, and read from Kafka again when it is back"
+        );
+        let meeting = Arc::new(Meeting::new(self.position, watermark));
+        self.shared.behind.add(self.number, shard, &meeting);
+        let in_flight = Arc::clone(&self.shared.in_flight);
+        self.tracks[shard] = Track::away(self.number, shard, Arc::clone(&meeting), in_flight);
+        start(meeting, epoch, self.cancel.clone());
+    }
+
+    /// Takes a shard back whose catch-up reader was met; one of an earlier time is dropped.
+    pub(super) fn take_back(&mut self, shard: usize, meeting: &Arc<Meeting>, caught_up: Track) {
+        let track = &mut self.tracks[shard];
+        if track
+            .meeting()
+            .is_some_and(|present| Arc::ptr_eq(present, meeting))
+        {
+            track.join(caught_up);
+            self.shared.behind.remove(self.number, shard, meeting);
+            tracing::info!(self.number, shard, from = track.start, "the shard has caught up");
+        }
+    }
+
+    /// For each shard that is behind, records between its watermark and what was read. Of one that has
+    /// not answered yet, those since this worker took the partition.
+    pub(super) fn behind(&self) -> impl Iterator<Item = (usize, i64)> {
+        self.tracks.iter().enumerate().filter_map(|(shard, track)| {
+            let meeting = track.meeting()?;
+            let from = meeting.watermark.next().unwrap_or(meeting.first());
+            Some((shard, (self.position - from).max(0)))
+        })
+    }
 }
 
-fn judge(payload: &[u8], timestamp_ms: i64, window: event::Window) -> Result<Event<'_>, Rejection> {
+impl Drop for Partition {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        for (shard, track) in self.tracks.iter().enumerate() {
+            if let Some(meeting) = track.meeting() {
+                self.shared.behind.remove(self.number, shard, meeting);
+            }
+        }
+    }
+}
+
+/// Kafka's time of a record, in milliseconds.
+#[inline]
+pub(super) fn timestamp_ms(message: &BorrowedMessage<'_>) -> i64 {
+    match message.timestamp() {
+        KafkaTimestamp::LogAppendTime(ms) => ms,
+        KafkaTimestamp::CreateTime(ms) => {
+            WARN_OF_CREATE_TIME.call_once(|| {
+                tracing::warn!(
+                    "the topic's timestamps are the producers' own: set \
+                     message.timestamp.type=LogAppendTime, or they decide what is too late"
+                );
+            });
+            ms
+        }
+        KafkaTimestamp::NotAvailable => 0,
+    }
+}
+
+pub(super) fn judge(
+    payload: &[u8],
+    timestamp_ms: i64,
+    window: event::Window,
+) -> Result<Event<'_>, Rejection> {
     let event = event::parse(payload)?;
     event.check_time(Timestamp::from_millis(timestamp_ms), window)?;
     Ok(event)

@@ -12,10 +12,21 @@ pub(super) struct Recent {
 
 /// 4 Mi entries, 32 MiB: about 15 seconds at 250,000 events a second.
 const ENTRIES: usize = 1 << 22;
+/// 512 Ki entries, 4 MiB.
+const FEW_ENTRIES: usize = 1 << 19;
 
 impl Recent {
     pub(super) fn new() -> Self {
-        let fingerprints = vec![0; ENTRIES].into_boxed_slice();
+        Self::of(ENTRIES)
+    }
+
+    /// With less memory, and so forgetting sooner.
+    pub(super) fn small() -> Self {
+        Self::of(FEW_ENTRIES)
+    }
+
+    fn of(entries: usize) -> Self {
+        let fingerprints = vec![0; entries].into_boxed_slice();
         Self {
             fingerprints,
             hasher: ahash::RandomState::new(),
@@ -28,7 +39,9 @@ impl Recent {
         hasher.write_i64(account.get());
         hasher.write(id.as_bytes());
         let fingerprint = hasher.finish() | 1; // 0 is an empty entry
-        let entry = &mut self.fingerprints[(fingerprint >> 32) as usize % ENTRIES];
+        // The number of entries is a power of two.
+        let place = (fingerprint >> 32) as usize & (self.fingerprints.len() - 1);
+        let entry = &mut self.fingerprints[place];
         std::mem::replace(entry, fingerprint) == fingerprint
     }
 }

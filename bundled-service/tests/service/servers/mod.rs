@@ -1,6 +1,7 @@
 //! Tests that need servers.
 
 mod bad_events;
+mod behind;
 mod crashes;
 mod faults;
 mod flow;
