@@ -113,7 +113,10 @@ impl fmt::Display for Report {
             topic,
             shards,
         } = self;
-        writeln!(f, "{topic} is read from cluster {cluster_id}, topic id {topic_id}:")?;
+        writeln!(
+            f,
+            "{topic} is read from cluster {cluster_id}, topic id {topic_id}:"
+        )?;
         for entered in shards {
             let how = match entered.moved {
                 true => "goes on in it",

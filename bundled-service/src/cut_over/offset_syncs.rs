@@ -95,7 +95,11 @@ mod tests {
             (1, 7, Some(7)),
             (2, 7, None),
         ] {
-            assert_eq!(syncs.translate(partition, next), expected, "{partition} at {next}");
+            assert_eq!(
+                syncs.translate(partition, next),
+                expected,
+                "{partition} at {next}"
+            );
         }
     }
 

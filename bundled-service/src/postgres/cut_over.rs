@@ -65,7 +65,9 @@ async fn enter(
     bounds: &[Bounds],
     start: &(dyn Fn(&Bounds, i64) -> Option<i64> + Sync),
 ) -> Result<Entered, tokio_postgres::Error> {
-    transaction.batch_execute("lock table logs in exclusive mode").await?;
+    transaction
+        .batch_execute("lock table logs in exclusive mode")
+        .await?;
     let known = known_logs(transaction, &log.topic).await?;
     let present = known.iter().find(|known| !known.is_retired);
     let left = match present {
