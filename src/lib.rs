@@ -10,6 +10,7 @@ pub mod cli;
 pub mod cost;
 pub mod drill;
 pub mod endpoints;
+pub mod failover;
 pub mod image;
 pub mod leaders;
 pub mod load;

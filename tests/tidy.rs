@@ -25,6 +25,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("leaders", &["endpoints"]),
     ("image", &[]),
     (
+        "failover",
+        &["resource", "endpoints", "provider", "state", "load"],
+    ),
+    (
         "drill",
         &[
             "spec",
@@ -34,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "state",
             "load",
             "leaders",
+            "failover",
         ],
     ),
     (

@@ -25,6 +25,11 @@ pub enum Command {
     Migrate(Migrate),
     /// Reads Kafka again and compares it with every shard; exits with 1 where they differ.
     Reconcile(Reconcile),
+    /// Has every shard go on in another log, such as the copy of it in another region.
+    ///
+    /// It finds where the copy holds what each shard has not, and records that as the shard's watermarks. Workers
+    /// of the former log write nothing more; those of the new one start there. Done again, it changes nothing.
+    CutOver(CutOver),
     /// Makes API keys.
     Key(KeyCommand),
 }
@@ -75,6 +80,22 @@ pub struct Migrate {
     /// Replicas of a topic that is made; with 3 or more, two must be in sync.
     #[arg(long, env = "VVBILL_INGEST_REPLICATION", default_value_t = 3)]
     pub replication: i32,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CutOver {
+    #[command(flatten)]
+    pub kafka: Kafka,
+    #[command(flatten)]
+    pub postgres: Postgres,
+    /// The topic, in the cluster that is entered, in which MirrorMaker 2 notes what it has copied where:
+    /// `mm2-offset-syncs.SOURCE.internal`. Without it a log that a shard was never in is read from its
+    /// beginning, which is slow and as right.
+    #[arg(long, value_name = "TOPIC", env = "VVBILL_INGEST_OFFSET_SYNCS_TOPIC")]
+    pub offset_syncs_topic: Option<String>,
+    /// What it came to, as JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -11,11 +11,12 @@
 //! 4. [`postgres`] gets the rows, the hourly rollups and the watermark in one transaction.
 //! 5. `redis` lets the batch go; Kafka's committed offset follows as a hint.
 //!
-//! [`reconcile`] reads Kafka again and says whether that came out right.
+//! [`cut_over`] has the shards go on in another log; [`reconcile`] reads Kafka again and says whether that came out right.
 
 pub mod api;
 pub mod batch;
 pub mod config;
+pub mod cut_over;
 pub mod dead_letter;
 pub mod event;
 pub mod log_identity;

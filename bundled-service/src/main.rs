@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use vvbill_ingest::{
     api,
     config::{Cli, Command},
-    reconcile,
+    cut_over, reconcile,
     service::{self, ServiceError},
 };
 
@@ -45,6 +45,15 @@ async fn execute(command: Command) -> Result<ExitCode, ServiceError> {
             } else {
                 ExitCode::FAILURE
             });
+        }
+        Command::CutOver(settings) => {
+            let report = cut_over::run(&settings).await?;
+            if settings.json {
+                let text = serde_json::to_string_pretty(&report);
+                print(&text.map_err(|error| ServiceError::Other(error.to_string()))?);
+            } else {
+                print(report.to_string().trim_end());
+            }
         }
         Command::Key(command) => print(&api::keys::run(&command)?),
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::site::Site;
 use crate::drill::{Faults, Processes};
+use crate::failover::Regions;
 use crate::provider::Connection;
 use crate::state::State;
+use crate::topology;
 
 /// Of what the state holds.
 pub(crate) fn of(site: &Site, state: &State, connection: &Connection) -> Arc<dyn Faults> {
@@ -16,5 +18,18 @@ pub(crate) fn of(site: &Site, state: &State, connection: &Connection) -> Arc<dyn
         return Arc::new(crate::drill::Cloud::new(state, &regions.primary, aws, clusters));
     }
     let _ = connection;
-    Arc::new(Processes::new(state, site.platform.providers.clone()))
+    Arc::new(Processes::new(
+        state,
+        site.platform.providers.clone(),
+        regions_of(site, state),
+    ))
+}
+
+/// The two regions of a platform on this machine, where its plan has two and they stand.
+pub(crate) fn regions_of(site: &Site, state: &State) -> Option<Regions> {
+    let regions = site.spec.regions.as_ref()?;
+    let second = &regions.secondary.as_ref()?.name;
+    let endpoints = topology::endpoints_of_region(&site.spec, state, Some(second));
+    let providers = site.platform.providers.clone();
+    Regions::new((&regions.primary, second), state, providers, endpoints)
 }

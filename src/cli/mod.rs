@@ -19,6 +19,7 @@ mod error;
 mod execution;
 mod exit;
 mod explain;
+mod failover;
 mod faults;
 mod gate;
 mod graph;
@@ -221,6 +222,7 @@ enum Command {
     Phase(phase::Arguments),
     Slo(slo::Arguments),
     Drill(drill::Arguments),
+    Failover(failover::Arguments),
     Loadtest(loadtest::Arguments),
     Logs(logs::Arguments),
     Service(service::Arguments),
@@ -263,6 +265,7 @@ fn start(global: &Global, command: Command, find: FindTarget, report: &Report) -
         Command::Phase(arguments) => wait(phase::run(arguments, targets, report)),
         Command::Slo(arguments) => wait(slo::run(arguments, targets, report)),
         Command::Drill(arguments) => wait(drill::run(arguments, targets, report)),
+        Command::Failover(arguments) => wait(failover::run(arguments, targets, report)),
         Command::Loadtest(arguments) => loadtest::run(&arguments, targets, report),
         Command::Logs(arguments) => wait(logs::run(arguments, targets, report)),
         Command::Service(arguments) => service::run(&arguments, targets, report),

@@ -1,8 +1,8 @@
 //! The load under which a drill happens: an open loop in pieces of a few seconds, each with an account of its own,
 //! so that it can go on for as long as it has to.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -30,6 +30,8 @@ const REQUESTS_PER_SECOND: f64 = 50.0;
 pub(super) struct Load {
     task: Option<JoinHandle<Result<Vec<Workload>, LoadError>>>,
     is_over: Arc<AtomicBool>,
+    /// Of the piece that is under way.
+    progress: Arc<Mutex<Arc<Progress>>>,
     rate: f64,
     patience: Duration,
 }
@@ -50,48 +52,85 @@ impl Load {
         }
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
+        let progress: Arc<Mutex<Arc<Progress>>> = Arc::default();
+        let shown = Arc::clone(&progress);
         let task = tokio::task::spawn_blocking(move || {
             let mut sent = Vec::new();
             while !over.load(Ordering::Relaxed) {
                 let profile = Profile::constant(rate, PIECE);
                 let options = options(profile, patience);
+                let progress = Arc::new(Progress::default());
+                *shown.lock().expect("nobody panics while holding it") = Arc::clone(&progress);
+                let answer = send(&endpoints, &options, &progress);
+                if progress.is_stopped() && over.load(Ordering::Relaxed) {
+                    // What became of it nobody knows.
+                    break;
+                }
+                answer?;
                 sent.push(options.workload.clone());
-                send(&endpoints, &options, &Progress::default())?;
             }
             Ok(sent)
         });
         Self {
             task: Some(task),
             is_over,
+            progress,
             rate,
             patience,
         }
     }
 
-    /// Ends it and waits until all is durable; what must be there by then is what was sent.
-    pub(super) async fn end(mut self, endpoints: &Endpoints) -> Result<Background, Trouble> {
+    /// Ends it in the middle, as what it sends to is gone. The piece that was under way is nowhere accounted for:
+    /// nobody knows what of it was taken.
+    pub(super) fn abandon(&self) {
         self.is_over.store(true, Ordering::Relaxed);
-        let sent = match self.task.take() {
-            Some(task) => task.await,
-            None => return Ok(Background::default()),
-        };
-        let sent = sent.map_err(|why| Trouble::new("the load broke off", why))??;
-        let log = Log::open(endpoints)?;
-        let shards = Shards::connect(endpoints).await?;
-        log.settle(&shards, self.patience).await?;
-        let mut account = Background {
-            rate: self.rate,
-            ..Background::default()
-        };
-        for workload in &sent {
-            let found = audit(workload, &Ledger::of(workload), &shards).await?;
-            account.sent += workload.count;
-            account.lost += found.lost;
-            account.doubled += found.doubled;
-            account.wrong_accounts += found.wrong_accounts;
-        }
-        Ok(account)
+        self.progress
+            .lock()
+            .expect("nobody panics while holding it")
+            .stop();
     }
+
+    /// Ends it; what was sent, and taken.
+    pub(super) async fn finish(mut self) -> Result<Vec<Workload>, Trouble> {
+        self.is_over.store(true, Ordering::Relaxed);
+        match self.task.take() {
+            Some(task) => Ok(task
+                .await
+                .map_err(|why| Trouble::new("the load broke off", why))??),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Ends it and waits until all is durable; what must be there by then is what was sent.
+    pub(super) async fn end(self, endpoints: &Endpoints) -> Result<Background, Trouble> {
+        let (rate, patience) = (self.rate, self.patience);
+        let sent = self.finish().await?;
+        account(endpoints, &sent, rate, patience).await
+    }
+}
+
+/// Waits until all is durable, and looks for what was sent.
+pub(super) async fn account(
+    endpoints: &Endpoints,
+    sent: &[Workload],
+    rate: f64,
+    patience: Duration,
+) -> Result<Background, Trouble> {
+    let log = Log::open(endpoints)?;
+    let shards = Shards::connect(endpoints).await?;
+    log.settle(&shards, patience).await?;
+    let mut account = Background {
+        rate,
+        ..Background::default()
+    };
+    for workload in sent {
+        let found = audit(workload, &Ledger::of(workload), &shards).await?;
+        account.sent += workload.count;
+        account.lost += found.lost;
+        account.doubled += found.doubled;
+        account.wrong_accounts += found.wrong_accounts;
+    }
+    Ok(account)
 }
 
 fn options(profile: Profile, patience: Duration) -> Options {

@@ -1,6 +1,6 @@
 //! The drills that there are, and which of them a plan offers. Pure.
 
-use crate::spec::Spec;
+use crate::spec::{Spec, Target};
 
 /// A drill: what is struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,8 @@ pub enum Drill {
     SentinelMinority,
     /// Everything placed in one zone.
     Zone,
+    /// The first region, which the second takes over.
+    Region,
 }
 
 /// A drill as a plan offers it.
@@ -34,7 +36,7 @@ pub struct Offer {
 
 impl Drill {
     /// In the order in which `all` runs them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceApi,
         Self::ServiceWorker,
         Self::SentinelMinority,
@@ -43,6 +45,7 @@ impl Drill {
         Self::ShardPrimary,
         Self::ShardNode,
         Self::Zone,
+        Self::Region,
     ];
 
     /// As it is called: `redis-master`.
@@ -56,6 +59,7 @@ impl Drill {
             Self::ServiceWorker => "service-worker",
             Self::SentinelMinority => "sentinel-minority",
             Self::Zone => "zone",
+            Self::Region => "region",
         }
     }
 
@@ -75,6 +79,7 @@ impl Drill {
             Self::ServiceWorker => "a worker is killed",
             Self::SentinelMinority => "as many Sentinels are killed as may be lost",
             Self::Zone => "everything placed in one zone is lost at once",
+            Self::Region => "the first region is lost as a whole",
         }
     }
 
@@ -92,6 +97,10 @@ impl Drill {
             }
             Self::SentinelMinority => "the master stays, and the rest is a quorum still",
             Self::Zone => "every part is taken over elsewhere",
+            Self::Region => {
+                "the second region takes events, from where its copies reach; then the first is brought back, with \
+                 what only its log had"
+            }
         }
     }
 
@@ -104,6 +113,7 @@ impl Drill {
             Self::ServiceApi => lacks_processes(spec, "api_replicas", |ingest| ingest.api_replicas),
             Self::ServiceWorker => lacks_processes(spec, "worker_replicas", |ingest| ingest.worker_replicas),
             Self::SentinelMinority => lacks_sentinel(spec),
+            Self::Region => lacks_region(spec),
             Self::Zone => {
                 let parts = [
                     Self::KafkaBroker,
@@ -126,6 +136,20 @@ pub fn offers(spec: &Spec) -> Vec<Offer> {
         lacks: drill.lacks(spec),
     };
     Drill::ALL.map(offer).into()
+}
+
+fn lacks_region(spec: &Spec) -> Option<String> {
+    let regions = spec.regions.as_ref();
+    match (
+        regions.and_then(|regions| regions.secondary.as_ref()),
+        spec.target,
+    ) {
+        (None, _) => Some("the plan has no second region (`regions.secondary`)".into()),
+        (Some(_), Target::Aws) => {
+            Some("vvbill moves only platforms of this machine from one region to the other".into())
+        }
+        (Some(_), Target::Local) => None,
+    }
 }
 
 fn lacks_broker(spec: &Spec) -> Option<String> {

@@ -99,6 +99,7 @@ impl Cloud {
                 let (region, id) = first.ok_or_else(|| Trouble("the state knows of no shard".into()))?;
                 Ok(vec![Blow::Cluster { region, id }])
             }
+            Drill::Region => Err(Trouble("AWS moves no region from here".into())),
             Drill::Zone => {
                 let zones = self.in_zones().await?;
                 let most = zones.into_iter().max_by_key(|(_, blows)| blows.len());

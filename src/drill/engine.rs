@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use super::background::Load;
 use super::catalogue::Drill;
 use super::faults::Faults;
+use super::markers::now_ms;
 use super::outcome::{Outcome, Tier, TierFigure};
 use super::probe::Probes;
 use super::stream::{Span, Stream};
 use super::victims::{self, Victim};
-use super::{Trouble, marker_check, whole};
+use super::{Trouble, marker_check, region, whole};
 use crate::endpoints::Endpoints;
 use crate::spec::Spec;
 
@@ -54,6 +55,8 @@ pub enum Stage {
         /// Tiers that don't work at the moment.
         away: Vec<Tier>,
     },
+    /// A part of the move to another region, or back.
+    Moving(String),
     /// Brings back what was struck.
     Healing,
     /// Waits until all is whole.
@@ -86,7 +89,7 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 /// The load outlasts watching, healing and what comes after it.
 const LOAD_PATIENCE: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const TELL_EVERY: Duration = Duration::from_secs(1);
+pub(super) const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Carries a drill out.
 ///
@@ -94,7 +97,14 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// When the platform isn't whole before it, when nothing could be struck or measured, or when what was struck
 /// does not come back.
 pub async fn run(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Trouble> {
-    let tried = AssertUnwindSafe(tried(order, listener)).catch_unwind().await;
+    let tried = match order.drill {
+        Drill::Region => {
+            AssertUnwindSafe(region::tried(order, listener))
+                .catch_unwind()
+                .await
+        }
+        _ => AssertUnwindSafe(tried(order, listener)).catch_unwind().await,
+    };
     let healed = order.faults.heal().await;
     let outcome = tried.unwrap_or_else(|_| {
         Err(Trouble(
@@ -112,17 +122,11 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
     let tell = |stage: Stage| listener.stage(order.drill, &stage);
     tell(Stage::Checking);
     reachable(order.endpoints)?;
-    let missing = until_whole(order, WHOLE_WITHIN.min(order.patience), &|_| {}).await;
-    if !missing.is_empty() {
-        return Err(Trouble::new(
-            "the platform is not whole, so nothing was struck",
-            missing.join("; "),
-        ));
-    }
+    whole_before(order).await?;
     let began_at = Timestamp::now();
     let victims = victims::find(order.drill, order.endpoints, order.faults).await?;
     let clock = Instant::now();
-    let probes = Probes::begin(order.endpoints, clock, order.period).await?;
+    let probes = Probes::begin(order.endpoints, clock, order.period, now_ms()).await?;
     let struck: Vec<&str> = victims.iter().filter_map(Victim::api).collect();
     let load = Load::begin(
         order.endpoints,
@@ -154,7 +158,7 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
         fault: healing,
         ..span(clock.elapsed())
     };
-    let tiers = tiers(order, &probes, span(healing), aftermath);
+    let tiers = tiers(order, &probes.streams, span(healing), aftermath);
     probes.end();
     tell(Stage::Accounting);
     let background = load.end(order.endpoints).await?;
@@ -175,11 +179,24 @@ async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<Outcome, Tr
         found,
         background,
         markers,
+        moved: None,
     })
 }
 
+/// The platform must be whole before anything is struck.
+pub(super) async fn whole_before(order: &Order<'_>) -> Result<(), Trouble> {
+    let missing = until_whole(order, WHOLE_WITHIN.min(order.patience), &|_| {}).await;
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Trouble::new(
+            "the platform is not whole, so nothing was struck",
+            missing.join("; "),
+        )),
+    }
+}
+
 /// Without these there is neither load nor account.
-fn reachable(endpoints: &Endpoints) -> Result<(), Trouble> {
+pub(super) fn reachable(endpoints: &Endpoints) -> Result<(), Trouble> {
     let parts = [
         (endpoints.kafka.is_empty(), "Kafka"),
         (endpoints.shards.is_empty(), "shards"),
@@ -200,7 +217,7 @@ fn reachable(endpoints: &Endpoints) -> Result<(), Trouble> {
 }
 
 /// Every probe has to find its tier at work before the fault: what it can't measure then, it can't after it.
-async fn quiet(order: &Order<'_>, probes: &Probes, clock: Instant) -> Result<Duration, Trouble> {
+pub(super) async fn quiet(order: &Order<'_>, probes: &Probes, clock: Instant) -> Result<Duration, Trouble> {
     let started = Instant::now();
     let mut since = None;
     loop {
@@ -250,7 +267,7 @@ async fn strike(order: &Order<'_>, victims: &[Victim], clock: Instant) -> Result
 }
 
 /// Waits until everything works again, the patience is over, or somebody wants no more of it.
-async fn watch(
+pub(super) async fn watch(
     order: &Order<'_>,
     probes: &Probes,
     clock: Instant,
@@ -283,7 +300,11 @@ async fn watch(
 }
 
 /// What is missing when it is whole, or the time is over.
-async fn until_whole(order: &Order<'_>, within: Duration, tell: &(dyn Fn(&[String]) + Sync)) -> Vec<String> {
+pub(super) async fn until_whole(
+    order: &Order<'_>,
+    within: Duration,
+    tell: &(dyn Fn(&[String]) + Sync),
+) -> Vec<String> {
     let started = Instant::now();
     loop {
         let missing = whole::missing(order.spec, order.endpoints, order.faults).await;
@@ -296,9 +317,9 @@ async fn until_whole(order: &Order<'_>, within: Duration, tell: &(dyn Fn(&[Strin
 }
 
 /// Each tier by its worst part.
-fn tiers(order: &Order<'_>, probes: &Probes, span: Span, aftermath: Span) -> Vec<TierFigure> {
+pub(super) fn tiers(order: &Order<'_>, streams: &[Stream], span: Span, aftermath: Span) -> Vec<TierFigure> {
     let of_tier = |tier: Tier| {
-        let streams = probes.streams.iter().filter(move |stream| stream.tier == tier);
+        let streams = streams.iter().filter(move |stream| stream.tier == tier);
         let worst = streams.clone().map(|stream| stream.figure(span));
         let recovery = worst.max_by(|one, other| {
             let one = (!one.is_back, one.away_seconds);
@@ -310,7 +331,10 @@ fn tiers(order: &Order<'_>, probes: &Probes, span: Span, aftermath: Span) -> Vec
             .fold(0.0, f64::max);
         Some(TierFigure {
             tier,
-            objective_seconds: tier.objective_seconds(order.spec),
+            objective_seconds: match order.drill {
+                Drill::Region => region::objective_seconds(order.spec),
+                _ => tier.objective_seconds(order.spec),
+            },
             recovery,
             healing_seconds,
         })

@@ -6,6 +6,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::Trouble;
 use super::catalogue::Drill;
+use crate::failover::Regions;
 
 /// One part of the platform to strike, by what the system itself calls it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,6 +109,10 @@ pub trait Faults: Send + Sync {
     }
     /// What each zone holds, by the zone's name.
     fn zones(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Blow>>, Trouble>>;
+    /// Its two regions, where it has a second that can be moved to from here.
+    fn regions(&self) -> Option<&Regions> {
+        None
+    }
     /// Strikes; answers when it has hit.
     fn strike<'a>(&'a self, blow: &'a Blow) -> BoxFuture<'a, Result<(), Trouble>>;
     /// Brings everything back that was struck; answers when it can be depended on. Said again, it does nothing.

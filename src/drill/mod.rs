@@ -20,6 +20,7 @@ pub mod markers;
 pub mod outcome;
 mod probe;
 mod processes;
+mod region;
 pub mod series;
 mod stream;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::markers::{Found, Markers};
 use super::series::Figure;
+use crate::failover::Step;
 use crate::spec::{RecoveryTime, Spec};
 
 /// What is tried again and again.
@@ -141,4 +142,22 @@ pub struct Outcome {
     pub background: Background,
     /// The markers, to be looked for again.
     pub markers: Markers,
+    /// The move to another region and back, where that was drilled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+}
+
+/// A move to another region and back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Where to.
+    pub region: String,
+    /// From the fault until clients were turned there, in seconds.
+    pub turned_after_seconds: f64,
+    /// The parts of the move.
+    pub away: Vec<Step>,
+    /// Of the way back.
+    pub back: Vec<Step>,
+    /// What was found of the markers when the first region was back: what its log had kept is there again.
+    pub found: Found,
 }

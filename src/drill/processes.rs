@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Trouble;
 use super::faults::{Blow, Faults};
+use crate::failover::Regions;
 use crate::provider::local::{self, Kill};
 use crate::provider::{Providers, Readiness};
 use crate::resource::Address;
@@ -19,6 +20,7 @@ use crate::state::{Record, State};
 pub struct Processes {
     records: Vec<Record>,
     providers: Providers,
+    regions: Option<Regions>,
     struck: Mutex<BTreeSet<Address>>,
 }
 
@@ -28,7 +30,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// So many processes are asked at once.
 const AT_ONCE: usize = 8;
 /// What a process is, and the output that says where it is reached.
-const SERVERS: [(&str, &str); 7] = [
+const SERVERS: [(&str, &str); 8] = [
+    ("kafka_mirror", "offset_syncs_topic"),
     ("kafka_broker", "endpoint"),
     ("redis_server", "endpoint"),
     ("redis_sentinel", "endpoint"),
@@ -40,7 +43,7 @@ const SERVERS: [(&str, &str); 7] = [
 
 impl Processes {
     /// Those that the state knows: it says which process is meant, never how it is.
-    pub fn new(state: &State, providers: Providers) -> Self {
+    pub fn new(state: &State, providers: Providers, regions: Option<Regions>) -> Self {
         let is_process = |record: &&Record| {
             let kind = record.address.kind();
             record.address.provider() == local::NAME && SERVERS.iter().any(|(server, _)| *server == kind)
@@ -48,6 +51,7 @@ impl Processes {
         Self {
             records: state.resources.values().filter(is_process).cloned().collect(),
             providers,
+            regions,
             struck: Mutex::default(),
         }
     }
@@ -85,10 +89,10 @@ impl Processes {
         })
     }
 
+    /// In the first region: the second one is no part of what a fault there strikes.
     fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = &Record> {
-        self.records
-            .iter()
-            .filter(move |record| record.address.kind() == kind)
+        let records = self.records.iter().filter(is_in_first);
+        records.filter(move |record| record.address.kind() == kind)
     }
 
     fn struck(&self) -> std::sync::MutexGuard<'_, BTreeSet<Address>> {
@@ -126,6 +130,10 @@ impl Processes {
             Err(why) => Some(format!("{} is not ready: {why}", record.address)),
         }
     }
+}
+
+fn is_in_first(record: &&Record) -> bool {
+    record.address.region() == "global"
 }
 
 fn text<'a>(record: &'a Record, output: &str) -> Option<&'a str> {
@@ -170,10 +178,14 @@ impl Faults for Processes {
     /// The first of everything is one zone, the second another.
     fn zones(&self) -> BoxFuture<'_, Result<BTreeMap<String, Vec<Blow>>, Trouble>> {
         let mut zones: BTreeMap<String, Vec<Blow>> = BTreeMap::new();
-        for (number, blow) in self.records.iter().filter_map(placed) {
+        for (number, blow) in self.records.iter().filter(is_in_first).filter_map(placed) {
             zones.entry(number.to_string()).or_default().push(blow);
         }
         ready(Ok(zones)).boxed()
+    }
+
+    fn regions(&self) -> Option<&Regions> {
+        self.regions.as_ref()
     }
 
     fn strike<'a>(&'a self, blow: &'a Blow) -> BoxFuture<'a, Result<(), Trouble>> {
@@ -190,6 +202,10 @@ impl Faults for Processes {
     /// All at the same time: they may need one another to become ready.
     fn heal(&self) -> BoxFuture<'_, Result<(), Trouble>> {
         async move {
+            if let Some(regions) = self.regions.as_ref().filter(|it| it.needs_first()) {
+                let back = regions.to_first(READY_WITHIN, &|_| {}).await;
+                back.map_err(|why| Trouble(why.to_string()))?;
+            }
             let struck = self.struck().clone();
             let records = self
                 .records

@@ -143,6 +143,30 @@ impl Stream {
         }
     }
 
+    /// What was tried where this one ends, and then elsewhere; where nothing was tried in between, it did not work.
+    pub(super) fn joined(&self, then: &Self, between: Span) -> Self {
+        let mut seen = self.look().clone();
+        let Span { fault, until, .. } = between;
+        let tried = |attempt: &Attempt| attempt.began >= fault && attempt.ended <= until;
+        if !seen.attempts.iter().any(tried) {
+            seen.attempts.push(Attempt {
+                began: fault,
+                ended: until,
+                worked: false,
+            });
+        }
+        let after = then.look().clone();
+        seen.attempts.extend(after.attempts);
+        seen.last_failure = after.last_failure.or(seen.last_failure);
+        Self::fed(
+            self.tier,
+            &self.what,
+            self.period,
+            Arc::new(Mutex::new(seen)),
+            Arc::clone(&then.task),
+        )
+    }
+
     fn look(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().expect("nobody panics while holding it")
     }

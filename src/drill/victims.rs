@@ -72,6 +72,7 @@ pub(super) async fn find(
         Drill::ServiceWorker => one(Blow::Worker { number: 1 }, String::new()),
         Drill::SentinelMinority => sentinels(endpoints),
         Drill::Zone => zone(endpoints, faults).await,
+        Drill::Region => Err(Trouble("a region is struck as a whole".into())),
     }
 }
 

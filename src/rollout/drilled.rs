@@ -11,14 +11,31 @@ use crate::spec::Spec;
 pub fn measures(outcome: &Outcome, spec: &Spec) -> Vec<Measure> {
     let mut measures: Vec<Measure> = outcome.tiers.iter().filter_map(recovery).collect();
     let point = spec.success_metrics.recovery_point;
-    if let Some(promised) = point.in_region.or(point.overall) {
+    let promised = match &outcome.moved {
+        Some(_) => point.cross_region,
+        None => point.in_region,
+    };
+    if let Some(promised) = promised.or(point.overall) {
         measures.push(Measure::at_most(
             "recovery point in seconds",
             outcome.found.recovery_point_seconds,
             promised.as_std().as_secs_f64(),
         ));
     }
-    let (found, background) = (&outcome.found, &outcome.background);
+    // What a second region lacks is the recovery point's; when the first is back, nothing is missing for good.
+    let found = outcome
+        .moved
+        .as_ref()
+        .map_or(&outcome.found, |moved| &moved.found);
+    if outcome.moved.is_some() {
+        let doubled = outcome.found.doubled;
+        measures.push(Measure::equal(
+            "markers that are doubled in the second region",
+            doubled,
+            0,
+        ));
+    }
+    let background = &outcome.background;
     measures.extend([
         Measure::equal("acknowledged markers that are lost", found.lost, 0),
         Measure::equal("markers that are doubled", found.doubled, 0),

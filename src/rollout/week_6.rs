@@ -54,6 +54,7 @@ fn step_name(drill: Drill) -> &'static str {
         Drill::ServiceWorker => "drill-service-worker",
         Drill::SentinelMinority => "drill-sentinel-minority",
         Drill::Zone => "drill-zone",
+        Drill::Region => "drill-region",
     }
 }
 

@@ -44,6 +44,11 @@ pub fn endpoints(spec: &Spec, state: &State) -> Endpoints {
     }
 }
 
+/// Where to reach what stands in one region of a platform of two on this machine; `None`: in the first.
+pub fn endpoints_of_region(spec: &Spec, state: &State, second: Option<&str>) -> Endpoints {
+    local::endpoints_in(spec, state, second)
+}
+
 /// What the ingestion service is told beyond where others are: variables of its environment.
 pub fn service_settings(ingest: &Ingest) -> BTreeMap<String, String> {
     local::service_settings(ingest)

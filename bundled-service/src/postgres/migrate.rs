@@ -4,7 +4,10 @@ use super::{LedgerError, ShardPool};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../migrations/0001_ledger.sql"))];
+const MIGRATIONS: &[(i32, &str)] = &[
+    (1, include_str!("../../migrations/0001_ledger.sql")),
+    (2, include_str!("../../migrations/0002_cut_over.sql")),
+];
 
 /// The version that a shard has once every migration is applied.
 pub fn newest_schema() -> i32 {

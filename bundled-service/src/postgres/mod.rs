@@ -5,6 +5,7 @@
 
 mod connection;
 mod copy;
+mod cut_over;
 mod flush;
 mod generation;
 mod insert;
@@ -16,6 +17,7 @@ mod usage;
 mod watermark;
 
 pub use connection::{Lease, ShardPool};
+pub use cut_over::{Entered, Start, enter_log};
 pub use flush::{FlushError, Flushed, Owner, flush};
 pub use generation::{Life, raise_generation, read_life};
 pub use migrate::{migrate, newest_schema, require_current_schema};
@@ -57,7 +59,7 @@ pub enum LedgerError {
         "shard {shard} has watermarks of topic {topic} in another log (cluster {cluster_id}, topic \
          id {topic_id}); this one (cluster {found_cluster_id}, topic id {found_topic_id}) has \
          offsets of its own. Was the topic deleted and made anew, or is this another cluster? A \
-         cut-over must first record where to start (a row in `logs` and in `watermarks`)"
+         cut-over must first record where to start: `vvbill-ingest cut-over`"
     )]
     OtherLog {
         shard: usize,
@@ -66,6 +68,16 @@ pub enum LedgerError {
         topic_id: uuid::Uuid,
         found_cluster_id: String,
         found_topic_id: uuid::Uuid,
+    },
+    #[error(
+        "shard {shard} has left this log of topic {topic} (cluster {cluster_id}): a cut-over has it go on in \
+         cluster {present_cluster_id}. `vvbill-ingest cut-over`, with this cluster's brokers, would have it come back"
+    )]
+    RetiredLog {
+        shard: usize,
+        topic: String,
+        cluster_id: String,
+        present_cluster_id: String,
     },
     #[error(
         "shard {shard} is at offset {next} of partition {partition}, but the broker's oldest record \

@@ -25,19 +25,25 @@ pub(super) async fn register_log(pool: &Arc<ShardPool>, log: &LogIdentity) -> Re
         .batch_execute("lock table logs in exclusive mode")
         .await
         .map_err(&of_shard)?;
-    let known = "select log_id, cluster_id, topic_id from logs where topic = $1";
-    let known = transaction.query(known, &[&log.topic]).await.map_err(&of_shard)?;
-    let same = known
-        .iter()
-        .find(|row| row.get::<_, &str>(1) == log.cluster_id && uuid_of(row) == log.topic_id);
-    let log_id = match (same, known.first()) {
-        (Some(row), _) => row.get(0),
+    let known = known_logs(&transaction, &log.topic).await.map_err(&of_shard)?;
+    let same = known.iter().find(|known| known.is(log));
+    let present = known.iter().find(|known| !known.is_retired);
+    if let (Some(retired), Some(present)) = (same.filter(|same| same.is_retired), present) {
+        return Err(LedgerError::RetiredLog {
+            shard,
+            topic: log.topic.clone(),
+            cluster_id: retired.cluster_id.clone(),
+            present_cluster_id: present.cluster_id.clone(),
+        });
+    }
+    let log_id = match (same, present.or(known.first())) {
+        (Some(same), _) => same.log_id,
         (None, Some(other)) => {
             return Err(LedgerError::OtherLog {
                 shard,
                 topic: log.topic.clone(),
-                cluster_id: other.get(1),
-                topic_id: uuid_of(other),
+                cluster_id: other.cluster_id.clone(),
+                topic_id: other.topic_id,
                 found_cluster_id: log.cluster_id.clone(),
                 found_topic_id: log.topic_id,
             });
@@ -133,9 +139,39 @@ pub async fn read_watermarks(pool: &Arc<ShardPool>, log_id: i16) -> Result<HashM
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-fn uuid_of(row: &tokio_postgres::Row) -> uuid::Uuid {
-    let PostgresUuid(id) = row.get(2);
-    id
+/// A log of a topic that a shard has heard of.
+pub(super) struct KnownLog {
+    pub(super) log_id: i16,
+    cluster_id: String,
+    topic_id: uuid::Uuid,
+    /// A cut-over has put another in its place.
+    pub(super) is_retired: bool,
+}
+
+impl KnownLog {
+    pub(super) fn is(&self, log: &LogIdentity) -> bool {
+        self.cluster_id == log.cluster_id && self.topic_id == log.topic_id
+    }
+}
+
+/// The logs that the shard knows of the topic.
+pub(super) async fn known_logs(
+    transaction: &tokio_postgres::Transaction<'_>,
+    topic: &str,
+) -> Result<Vec<KnownLog>, tokio_postgres::Error> {
+    const KNOWN: &str = "select log_id, cluster_id, topic_id, retired_at is not null from logs \
+         where topic = $1 order by log_id";
+    let rows = transaction.query(KNOWN, &[&topic]).await?;
+    let known = rows.iter().map(|row| {
+        let PostgresUuid(topic_id) = row.get(2);
+        KnownLog {
+            log_id: row.get(0),
+            cluster_id: row.get(1),
+            topic_id,
+            is_retired: row.get(3),
+        }
+    });
+    Ok(known.collect())
 }
 
 /// Postgres' `uuid` in its binary form.

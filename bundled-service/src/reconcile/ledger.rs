@@ -25,6 +25,8 @@ pub(super) struct Snapshot<'a> {
     transaction: Transaction<'a>,
     log_id: Option<i16>,
     watermarks: HashMap<i32, i64>,
+    /// Where a cut-over entered the log, by partition.
+    began: HashMap<i32, i64>,
 }
 
 /// A row, as far as it is compared.
@@ -66,22 +68,29 @@ impl<'a> Snapshot<'a> {
             .isolation_level(IsolationLevel::RepeatableRead);
         let transaction = builder.read_only(true).start().await.map_err(of_shard(shard))?;
         let log_id = log_number(&transaction, log).await.map_err(of_shard(shard))?;
-        let select = "select partition, next from watermarks where log_id = $1";
+        let select = "select partition, next, began from watermarks where log_id = $1";
         let rows = transaction
             .query(select, &[&log_id])
             .await
             .map_err(of_shard(shard))?;
         let watermarks = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let began = |row: &tokio_postgres::Row| Some((row.get(0), row.get::<_, Option<i64>>(2)?));
+        let began = rows.iter().filter_map(began).collect();
         Ok(Self {
             shard,
             transaction,
             log_id,
             watermarks,
+            began,
         })
     }
 
     pub(super) fn watermark(&self, partition: i32) -> Option<i64> {
         self.watermarks.get(&partition).copied()
+    }
+
+    pub(super) fn began(&self, partition: i32) -> Option<i64> {
+        self.began.get(&partition).copied()
     }
 
     /// Every row of this log, and those of no log that is known, by partition and offset.

@@ -160,7 +160,7 @@ fn record(message: &rdkafka::message::BorrowedMessage<'_>, window: Window) -> Re
 }
 
 /// Each partition with its oldest offset and its end.
-fn bounds(consumer: &BaseConsumer, topic: &str) -> Result<Vec<(i32, i64, i64)>, ServiceError> {
+pub(crate) fn bounds(consumer: &BaseConsumer, topic: &str) -> Result<Vec<(i32, i64, i64)>, ServiceError> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
     let partitions = metadata
         .topics()
@@ -177,7 +177,7 @@ fn bounds(consumer: &BaseConsumer, topic: &str) -> Result<Vec<(i32, i64, i64)>, 
 }
 
 /// Visits the records of `[from, to)` until `visit` says no.
-fn each(
+pub(crate) fn each(
     consumer: &BaseConsumer,
     topic: &str,
     partition: i32,

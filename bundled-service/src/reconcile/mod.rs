@@ -8,6 +8,7 @@ mod ledger;
 mod log;
 mod report;
 
+pub(crate) use log::{bounds, each};
 pub use report::{Difference, Hour, Kind, Report, RollupDifference, Summary};
 
 use crate::{
@@ -80,6 +81,9 @@ impl Comparison<'_> {
             shards.push(snapshot.rows().await?);
         }
         for (partition, oldest) in reader.partitions().await? {
+            // What lies before a cut-over was taken from the log that this one is a copy of.
+            let began = snapshots.iter().filter_map(|shard| shard.began(partition));
+            let oldest = began.min().map_or(oldest, |began| began.max(oldest));
             let next: Vec<i64> = snapshots
                 .iter()
                 .map(|shard| shard.watermark(partition).unwrap_or(oldest))

@@ -3,13 +3,13 @@
 //! Whatever is wanted of production needs two things that nobody gives by accident: a flag that says so, and the
 //! plan's name, written out. No other flag stands for them.
 
-use super::super::error::Error;
-use super::super::report::Report;
+use crate::cli::error::Error;
+use crate::cli::report::Report;
 use crate::spec::Spec;
 
 /// What was given to lift it.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Catch {
+pub(in crate::cli) struct Catch {
     /// Strike a plan whose `metadata.environment` is production; its name has to be given as well
     #[arg(
         long,
@@ -17,7 +17,7 @@ pub(super) struct Catch {
         hide_env_values = true,
         help_heading = "Safety catch"
     )]
-    pub(super) i_know_this_is_production: bool,
+    pub(in crate::cli) i_know_this_is_production: bool,
     /// The plan's name, instead of typing it at the terminal
     #[arg(
         long,
@@ -26,22 +26,22 @@ pub(super) struct Catch {
         hide_env_values = true,
         help_heading = "Safety catch"
     )]
-    pub(super) confirm: Option<String>,
+    pub(in crate::cli) confirm: Option<String>,
     /// Don't ask; do it (a plan of production asks for its name all the same)
     #[arg(long, env = "VVBILL_AUTO_APPROVE", hide_env_values = true)]
-    pub(super) auto_approve: bool,
+    pub(in crate::cli) auto_approve: bool,
     /// Whether somebody may be asked; `--input=false` fails instead
     #[arg(
         long, value_name = "BOOL", env = "VVBILL_INPUT", hide_env_values = true, default_value_t = true,
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true,
         action = clap::ArgAction::Set
     )]
-    pub(super) input: bool,
+    pub(in crate::cli) input: bool,
 }
 
 /// What is left to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Question {
+pub(in crate::cli) enum Question {
     /// Nothing.
     None,
     /// Whether it may be done.
@@ -51,14 +51,14 @@ pub(super) enum Question {
 }
 
 /// Whether an environment's name means production; rather once too often.
-pub(super) fn is_production(environment: &str) -> bool {
+pub(in crate::cli) fn is_production(environment: &str) -> bool {
     let environment = environment.trim().to_ascii_lowercase();
     environment.starts_with("prod") || environment.starts_with("prd") || environment == "live"
 }
 
 impl Catch {
     /// What has to be asked, or why nothing may be done.
-    pub(super) fn question(&self, spec: &Spec, can_ask: Result<(), &str>) -> Result<Question, Error> {
+    pub(in crate::cli) fn question(&self, spec: &Spec, can_ask: Result<(), &str>) -> Result<Question, Error> {
         let (name, environment) = (&*spec.metadata.name, &spec.metadata.environment);
         let refused = || Error::new(format!("nothing was struck: `{name}` is {environment}"));
         if let Some(given) = &self.confirm
@@ -95,7 +95,7 @@ impl Catch {
     }
 
     /// Whether anybody can be asked.
-    pub(super) fn can_ask(&self, json: bool, report: &Report) -> Result<(), &'static str> {
+    pub(in crate::cli) fn can_ask(&self, json: bool, report: &Report) -> Result<(), &'static str> {
         if json {
             Err("`--json` leaves no room for a question")
         } else if !self.input {
@@ -109,7 +109,7 @@ impl Catch {
 }
 
 /// Asks it.
-pub(super) async fn ask(question: Question, spec: &Spec, report: &Report) -> Result<(), Error> {
+pub(in crate::cli) async fn ask(question: Question, spec: &Spec, report: &Report) -> Result<(), Error> {
     let name = spec.metadata.name.to_string();
     let (text, wanted) = match question {
         Question::None => return Ok(()),

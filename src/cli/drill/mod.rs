@@ -1,6 +1,6 @@
 //! `vvbill drill`: what fails is taken over, measured.
 
-mod catch;
+pub(super) mod catch;
 mod list;
 mod run;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::table::Table;
 use super::{Report, style};
-use crate::drill::outcome::TierFigure;
+use crate::drill::outcome::{Moved, TierFigure};
 use crate::drill::{Drill, Listener, Offer, Outcome, Stage, Tier};
 use crate::rollout::model::{Evidence, Verdict};
 
@@ -126,10 +126,29 @@ fn account(outcome: &Outcome, evidence: &Evidence) -> String {
         background.lost,
         background.doubled
     );
+    if let Some(moved) = &outcome.moved {
+        out += &of_move(moved);
+    }
     for measure in evidence.measures.iter().filter(|measure| !measure.holds) {
         out += &format!("  {}\n", style::paint(style::REMOVE, measure.sentence()));
     }
     out
+}
+
+/// Away and back, part by part.
+fn of_move(moved: &Moved) -> String {
+    let mut out = format!(
+        "  clients were turned to {} after {:.1} s\n",
+        moved.region, moved.turned_after_seconds
+    );
+    for step in moved.away.iter().chain(&moved.back) {
+        out += &format!("    {:>5.1} s  {}\n", step.seconds, step.what);
+    }
+    let found = &moved.found;
+    out + &format!(
+        "  markers when the first region was back: lost {}, doubled {}\n",
+        found.lost, found.doubled
+    )
 }
 
 /// The last lines of several.
@@ -250,6 +269,7 @@ fn words(stage: &Stage) -> String {
         Stage::Watching { since, away } => {
             format!("{} since the fault; {}", seconds(*since), standing(away))
         }
+        Stage::Moving(what) => what.clone(),
         Stage::Healing => "every tier is looked at; what was struck is brought back".into(),
         Stage::Restoring { missing } => format!("not whole yet: {}", missing.join("; ")),
         Stage::Accounting => "waiting until all is durable, then reading the rows".into(),
@@ -278,6 +298,7 @@ fn body(drill: Drill, stage: &Stage) -> Value {
             "seconds_since_fault": since.as_secs_f64(),
             "away": away,
         }),
+        Stage::Moving(what) => json!({ "stage": "moving", "what": what }),
         Stage::Healing => json!({ "stage": "healing" }),
         Stage::Restoring { missing } => json!({ "stage": "restoring", "missing": missing }),
         Stage::Accounting => json!({ "stage": "accounting" }),

@@ -61,11 +61,12 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    /// Begins to try everything that the platform has.
+    /// Begins to try everything that the platform has, with markers of that time.
     pub(super) async fn begin(
         endpoints: &Endpoints,
         clock: Instant,
         period: Duration,
+        start_ms: i64,
     ) -> Result<Self, Trouble> {
         let rhythm = Rhythm {
             clock,
@@ -76,7 +77,7 @@ impl Probes {
         let mut probes = Self {
             streams: Vec::new(),
             acknowledged: Arc::default(),
-            start_ms: markers::now_ms(),
+            start_ms,
             accounts: Vec::new(),
         };
         probes.http(endpoints, rhythm, first)?;

@@ -1,7 +1,7 @@
 //! `ingest_process`: the bundled ingestion service in one of its roles.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -11,9 +11,13 @@ use super::Machine;
 use super::launch::{Launch, Stop};
 use super::machine::ingest_program;
 use super::platform::{Platform, known};
+use super::record;
 use super::server::{Common, File, Server, Site};
 use crate::provider::{ProviderError, Readiness};
 use crate::resource::Ref;
+
+/// Whatever the log holds, its notes and a few rows are all that a cut-over reads and writes.
+const CUT_OVER_WITHIN: Duration = Duration::from_secs(60);
 
 /// A process of the service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,6 +132,27 @@ pub(super) fn runnable(
         platform.write(&copy, &bytes, 0o700)?;
     }
     Ok(copy)
+}
+
+/// Has the shards of the process `id` go on in the log that it reads (`vvbill-ingest cut-over`), by what a mirror
+/// has noted in `offset_syncs_topic`; what that said.
+///
+/// # Errors
+/// When the process is not recorded, or the service refuses.
+pub async fn cut_over(id: &str, offset_syncs_topic: Option<&str>) -> Result<String, ProviderError> {
+    let process = record::read::<IngestProcess>(Path::new(id))?;
+    let process = process
+        .ok_or_else(|| ProviderError::refused(format!("no process of the service is recorded in {id}")))?;
+    let platform = Platform::of(&process.common.folder)?;
+    let own = process.common.programs.get("vvbill-ingest").map(PathBuf::as_path);
+    let program = runnable(&platform, own)?;
+    let mut environment = process.backends.environment()?;
+    let topic =
+        offset_syncs_topic.map(|topic| ("VVBILL_INGEST_OFFSET_SYNCS_TOPIC".to_owned(), topic.to_owned()));
+    environment.extend(topic);
+    platform
+        .run(&program, &["cut-over"], &environment, CUT_OVER_WITHIN)
+        .await
 }
 
 impl Server for IngestProcess {

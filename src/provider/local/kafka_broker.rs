@@ -54,34 +54,34 @@ pub(super) struct Outputs {
     pub endpoint: String,
 }
 
-impl KafkaBroker {
-    /// Arguments of a `java` that runs `main`.
-    fn java(
-        &self,
-        site: &Site,
-        options: &[String],
-        main: &str,
-        arguments: &[&str],
-    ) -> Result<Vec<OsString>, ProviderError> {
-        let logging = site.home.join("log4j2.properties");
-        let classes = known(&self.libraries, "libraries")?.join("*");
-        let fixed = [
-            "-XX:+UseSerialGC",
-            // Starts in half the time; on few cores the second compiler takes them from the work itself.
-            "-XX:TieredStopAtLevel=1",
-            "-Xshare:auto",
-            "-Djava.awt.headless=true",
-        ];
-        let mut all: Vec<OsString> = fixed.iter().map(OsString::from).collect();
-        all.extend(options.iter().map(OsString::from));
-        all.push(format!("-Dlog4j2.configurationFile={}", logging.display()).into());
-        // What a killed broker leaves (unpacked native libraries) goes with the platform.
-        all.push(format!("-Djava.io.tmpdir={}", site.home.display()).into());
-        all.extend(["-cp".into(), classes.into_os_string(), main.into()]);
-        all.extend(arguments.iter().map(OsString::from));
-        Ok(all)
-    }
+/// Arguments of a `java` that runs `main` from Kafka's `libraries`, with its log where the server's is.
+pub(super) fn java(
+    libraries: &Ref<PathBuf>,
+    site: &Site,
+    options: &[String],
+    main: &str,
+    arguments: &[&str],
+) -> Result<Vec<OsString>, ProviderError> {
+    let logging = site.home.join("log4j2.properties");
+    let classes = known(libraries, "libraries")?.join("*");
+    let fixed = [
+        "-XX:+UseSerialGC",
+        // Starts in half the time; on few cores the second compiler takes them from the work itself.
+        "-XX:TieredStopAtLevel=1",
+        "-Xshare:auto",
+        "-Djava.awt.headless=true",
+    ];
+    let mut all: Vec<OsString> = fixed.iter().map(OsString::from).collect();
+    all.extend(options.iter().map(OsString::from));
+    all.push(format!("-Dlog4j2.configurationFile={}", logging.display()).into());
+    // What a killed process leaves (unpacked native libraries) goes with the platform.
+    all.push(format!("-Djava.io.tmpdir={}", site.home.display()).into());
+    all.extend(["-cp".into(), classes.into_os_string(), main.into()]);
+    all.extend(arguments.iter().map(OsString::from));
+    Ok(all)
+}
 
+impl KafkaBroker {
     /// What only the broker itself gets, not its formatting tool.
     fn options(&self) -> Vec<String> {
         let mut options = vec![
@@ -173,7 +173,7 @@ impl Server for KafkaBroker {
         let properties = Self::properties_path(site).display().to_string();
         let identity = known(&self.cluster_id, "cluster_id")?;
         let arguments = ["format", "--ignore-formatted", "-t", identity, "-c", &properties];
-        let arguments = self.java(site, &[], "kafka.tools.StorageTool", &arguments)?;
+        let arguments = java(&self.libraries, site, &[], "kafka.tools.StorageTool", &arguments)?;
         let limit = Duration::from_secs(60);
         site.platform
             .run(&self.common.program("java")?, &arguments, &[], limit)
@@ -185,7 +185,13 @@ impl Server for KafkaBroker {
         let properties = Self::properties_path(site).display().to_string();
         Ok(Launch {
             program: self.common.program("java")?,
-            arguments: self.java(site, &self.options(), "kafka.Kafka", &[&properties])?,
+            arguments: java(
+                &self.libraries,
+                site,
+                &self.options(),
+                "kafka.Kafka",
+                &[&properties],
+            )?,
             environment: Vec::new(),
         })
     }

@@ -32,6 +32,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct KafkaTopic {
     /// Its name in the cluster.
     pub name: String,
+    /// The region whose cluster it lies in, where that is the second one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// The platform's folder.
     pub folder: Ref<PathBuf>,
     /// `host:port` of each broker, by the broker's name.
@@ -54,6 +57,13 @@ pub struct Outputs {
 }
 
 impl KafkaTopic {
+    fn home(&self, platform: &Platform) -> PathBuf {
+        match &self.region {
+            Some(region) => platform.home(Self::KIND, &format!("{}-{region}", self.name)),
+            None => platform.home(Self::KIND, &self.name),
+        }
+    }
+
     fn bootstrap(&self) -> String {
         let brokers: Vec<&str> = self
             .brokers
@@ -230,7 +240,8 @@ fn brokers_run(home: &Path) -> bool {
 
 impl Resource for KafkaTopic {
     const KIND: &'static str = "kafka_topic";
-    const REPLACE_ON: &'static [&'static str] = &["name", "folder", "cluster_id", "replication_factor"];
+    const REPLACE_ON: &'static [&'static str] =
+        &["name", "region", "folder", "cluster_id", "replication_factor"];
     const STABLE_OUTPUTS: &'static [&'static str] = &["name"];
     const FOUND_BY: FoundBy = FoundBy::Composite;
     type Cloud = Machine;
@@ -261,13 +272,13 @@ impl Resource for KafkaTopic {
         let Ok(platform) = Platform::of(&self.folder) else {
             return Ok(None);
         };
-        let home = platform.home(Self::KIND, &self.name);
+        let home = self.home(&platform);
         Ok(record::exists(&home).then(|| home.display().to_string()))
     }
 
     async fn create(&self, _machine: &Machine, _token: &str) -> Result<String, ProviderError> {
         let platform = Platform::of(&self.folder)?;
-        let home = platform.home(Self::KIND, &self.name);
+        let home = self.home(&platform);
         let replication = TopicReplication::Fixed(i32::try_from(self.replication_factor).unwrap_or(i32::MAX));
         let partitions = i32::try_from(self.partitions).unwrap_or(i32::MAX);
         let mut topic = NewTopic::new(&self.name, partitions, replication);

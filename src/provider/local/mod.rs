@@ -15,6 +15,7 @@ mod ingest_process;
 mod kafka_broker;
 mod kafka_cluster;
 pub mod kafka_distribution;
+mod kafka_mirror;
 mod kafka_topic;
 mod launch;
 mod machine;
@@ -31,6 +32,7 @@ mod prometheus_server;
 mod record;
 mod redis_sentinel;
 mod redis_server;
+mod region;
 mod secret_file;
 mod server;
 mod template;
@@ -40,10 +42,11 @@ pub use data_folder::DataFolder;
 pub use doctor::{Check, Problem, doctor, fetch_patroni};
 pub use etcd_member::EtcdMember;
 pub use ingest_migration::IngestMigration;
-pub use ingest_process::{Backends, IngestProcess};
+pub use ingest_process::{Backends, IngestProcess, cut_over};
 pub use kafka_broker::KafkaBroker;
 pub use kafka_cluster::KafkaCluster;
 pub use kafka_distribution::KafkaDistribution;
+pub use kafka_mirror::KafkaMirror;
 pub use kafka_topic::KafkaTopic;
 pub use machine::Machine;
 pub use marker::Process;
@@ -52,10 +55,11 @@ pub use patroni_distribution::{PatroniDistribution, VERSION as PATRONI_VERSION};
 pub use patroni_member::PatroniMember;
 pub use platform_folder::PlatformFolder;
 pub use postgres_database::PostgresDatabase;
-pub use postgres_server::PostgresServer;
+pub use postgres_server::{PostgresServer, copy_again, promote};
 pub use prometheus_server::{PrometheusServer, rules_beside};
 pub use redis_sentinel::RedisSentinel;
 pub use redis_server::RedisServer;
+pub use region::{Place, Runs, active as active_region, set_active as set_active_region};
 pub use secret_file::SecretFile;
 pub use server::Common;
 
@@ -78,6 +82,7 @@ const KINDS: &[Kind<Machine>] = &[
     Kind::of::<KafkaCluster>(),
     Kind::of::<Running<KafkaBroker>>(),
     Kind::of::<KafkaTopic>(),
+    Kind::of::<Running<KafkaMirror>>(),
     Kind::of::<Running<RedisServer>>(),
     Kind::of::<Running<RedisSentinel>>(),
     Kind::of::<Running<PostgresServer>>(),
@@ -112,6 +117,7 @@ pub fn process(id: &str) -> Option<Process> {
 pub async fn halt(address: &Address, id: &str) -> Result<(), ProviderError> {
     let how = match address.kind() {
         KafkaBroker::KIND => KafkaBroker::STOP,
+        KafkaMirror::KIND => KafkaMirror::STOP,
         RedisServer::KIND => RedisServer::STOP,
         RedisSentinel::KIND => RedisSentinel::STOP,
         PostgresServer::KIND => PostgresServer::STOP,
@@ -142,6 +148,7 @@ pub async fn kill(address: &Address, id: &str, what: Kill) -> Result<(), Provide
         (PatroniMember::KIND, Kill::Postgres) => launch::kill(&home.join(PatroniMember::POSTGRES)).await,
         (
             KafkaBroker::KIND
+            | KafkaMirror::KIND
             | RedisServer::KIND
             | RedisSentinel::KIND
             | PostgresServer::KIND

@@ -34,6 +34,9 @@ pub struct Outputs {
     pub path: PathBuf,
     /// The number of the user whom it belongs to.
     pub user_id: u32,
+    /// The region that was failed over to; absent while the first takes events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_region: Option<String>,
 }
 
 impl PlatformFolder {
@@ -117,7 +120,13 @@ impl Resource for PlatformFolder {
         };
         let metadata = fs::metadata(&path).map_err(|why| failed("read", &path, &why))?;
         let user_id = metadata.uid();
-        Ok(Some((found, Outputs { path, user_id })))
+        let active_region = super::region::active(&path);
+        let outputs = Outputs {
+            path,
+            user_id,
+            active_region,
+        };
+        Ok(Some((found, outputs)))
     }
 
     async fn find(&self, machine: &Machine, _token: &str) -> Result<Option<String>, ProviderError> {

@@ -119,9 +119,8 @@ impl PostgresDatabase {
         Ok(found.is_some())
     }
 
-    async fn make(&self, platform: &Platform, home: &Path) -> Result<(), ProviderError> {
-        let client = self.superuser().await?;
-        let password = secret(&self.password_file)?;
+    /// The role and the database.
+    async fn bring(&self, client: &tokio_postgres::Client, password: &str) -> Result<(), ProviderError> {
         let (owner, database) = (quoted(&self.owner), quoted(&self.database));
         let has_role = client
             .query_opt("select 1 from pg_roles where rolname = $1", &[&self.owner])
@@ -129,7 +128,7 @@ impl PostgresDatabase {
             .map_err(|why| self.failed(&why))?
             .is_some();
         let verb = if has_role { "alter" } else { "create" };
-        let role = format!("{verb} role {owner} login password {}", literal(&password));
+        let role = format!("{verb} role {owner} login password {}", literal(password));
         client
             .batch_execute(&role)
             .await
@@ -140,6 +139,17 @@ impl PostgresDatabase {
                 .batch_execute(&statement)
                 .await
                 .map_err(|why| self.failed(&why))?;
+        }
+        Ok(())
+    }
+
+    async fn make(&self, platform: &Platform, home: &Path) -> Result<(), ProviderError> {
+        let client = self.superuser().await?;
+        let password = secret(&self.password_file)?;
+        // A copy gets both from its primary.
+        let is_copy = client.query_one("select pg_is_in_recovery()", &[]).await;
+        if !is_copy.map_err(|why| self.failed(&why))?.get::<_, bool>(0) {
+            self.bring(&client, &password).await?;
         }
         let connection = self.connection(&password)?;
         platform.write(&home.join("connection"), connection.as_bytes(), 0o600)?;

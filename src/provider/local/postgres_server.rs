@@ -13,9 +13,10 @@ use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, NoTls};
 
 use super::Machine;
-use super::launch::{Launch, Stop};
+use super::launch::{Launch, Stop, stop};
 use super::machine::postgres_programs;
 use super::platform::{Platform, failed, known};
+use super::record;
 use super::server::{Common, File, Server, Site, secret};
 use super::template::{lines, render};
 use crate::provider::{ProviderError, Readiness};
@@ -40,7 +41,16 @@ pub struct PostgresServer {
     pub password_file: Ref<PathBuf>,
     /// What `postgresql.conf` says beyond where it listens.
     pub settings: BTreeMap<String, String>,
+    /// The port of the server that it is a streaming copy of until it is promoted; null: of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<Ref<u16>>,
 }
+
+/// Whether a server is a primary, or a copy that its primary sends what it writes.
+const STREAMS: &str = "select not pg_is_in_recovery() \
+     or exists (select from pg_stat_wal_receiver where status = 'streaming')";
+/// How long a copy of a shard may take to be made.
+const COPY_WITHIN: Duration = Duration::from_secs(600);
 
 /// Where it is reached.
 #[derive(Debug, Serialize)]
@@ -56,6 +66,33 @@ pub(super) struct Outputs {
 impl PostgresServer {
     fn cluster(&self) -> Result<PathBuf, ProviderError> {
         Ok(known(&self.data, "data")?.join("cluster"))
+    }
+
+    /// A copy of what the server at `port` has, beside the place of the cluster; as a `standby` it goes on to follow
+    /// that server when it is started.
+    async fn copy(&self, platform: &Platform, port: u16, standby: bool) -> Result<PathBuf, ProviderError> {
+        let fresh = self.cluster()?.with_extension("new");
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh).map_err(|why| failed("remove", &fresh, &why))?;
+        }
+        let mut arguments = vec![
+            format!("--pgdata={}", fresh.display()),
+            format!("--host={}", self.common.host),
+            format!("--port={port}"),
+            format!("--username={SUPERUSER}"),
+            "--checkpoint=fast".into(),
+            "--wal-method=stream".into(),
+            "--no-password".into(),
+        ];
+        if standby {
+            arguments.push("--write-recovery-conf".into());
+        }
+        let password = ("PGPASSWORD".to_owned(), secret(&self.password_file)?);
+        let program = self.programs()?.join("pg_basebackup");
+        platform
+            .run(&program, &arguments, &[password], COPY_WITHIN)
+            .await?;
+        Ok(fresh)
     }
 
     fn programs(&self) -> Result<PathBuf, ProviderError> {
@@ -110,7 +147,10 @@ impl Server for PostgresServer {
         if cluster.exists() {
             return Ok(());
         }
-        let fresh = initdb(&site.platform, &self.programs()?, &cluster, &self.password_file).await?;
+        let fresh = match &self.copy_of {
+            Some(port) => self.copy(&site.platform, *known(port, "copy_of")?, true).await?,
+            None => initdb(&site.platform, &self.programs()?, &cluster, &self.password_file).await?,
+        };
         fs::rename(&fresh, &cluster).map_err(|why| failed("move into place", &cluster, &why))
     }
 
@@ -132,10 +172,11 @@ impl Server for PostgresServer {
         let password = secret(&self.password_file)?;
         let answer = async {
             let client = connect(self.common.host, &[self.port], SUPERUSER, &password, "postgres").await?;
-            client.simple_query("select 1").await
+            client.query_one(STREAMS, &[]).await
         };
         Ok(match answer.await {
-            Ok(_) => Readiness::Ready,
+            Ok(row) if row.get::<_, bool>(0) => Readiness::Ready,
+            Ok(_) => Readiness::Pending("its primary sends it nothing yet".into()),
             Err(why) => Readiness::Pending(format!("does not answer yet: {}", full(&why))),
         })
     }
@@ -146,6 +187,74 @@ impl Server for PostgresServer {
             port: self.port,
             password_file: self.password_file.known().cloned().unwrap_or_default(),
         }
+    }
+}
+
+fn at(id: &str) -> Result<(PostgresServer, Site), ProviderError> {
+    let home = Path::new(id);
+    let server = record::read::<PostgresServer>(home)?;
+    let server =
+        server.ok_or_else(|| ProviderError::refused(format!("no Postgres server is recorded in {id}")))?;
+    let platform = Platform::of(&server.common.folder)?;
+    let site = Site {
+        log: platform.log(PostgresServer::KIND, &server.common.name),
+        home: home.to_path_buf(),
+        platform,
+    };
+    Ok((server, site))
+}
+
+/// Makes the streaming copy `id` a primary; one that is already stays as it is. Answers when it takes writes.
+///
+/// # Errors
+/// When it doesn't answer, or is none within a minute.
+pub async fn promote(id: &str) -> Result<(), ProviderError> {
+    let (server, _) = at(id)?;
+    let name = &server.common.name;
+    let said = |why: tokio_postgres::Error| {
+        ProviderError::transient(format!("{name} can't be promoted: {}", full(&why)))
+    };
+    let password = secret(&server.password_file)?;
+    let connected = connect(
+        server.common.host,
+        &[server.port],
+        SUPERUSER,
+        &password,
+        "postgres",
+    )
+    .await;
+    let client = connected.map_err(said)?;
+    let promote = "select case when pg_is_in_recovery() then pg_promote(true, 60) else true end";
+    let row = client.query_one(promote, &[]).await.map_err(said)?;
+    match row.get(0) {
+        true => Ok(()),
+        false => Err(ProviderError::transient(format!(
+            "{name} is no primary after a minute"
+        ))),
+    }
+}
+
+/// Replaces what the server `id` has by a copy of what `source` has, which runs; it is left stopped. As a `standby`
+/// it will follow that server.
+///
+/// # Errors
+/// When the source can't be copied: what was there is left as it is then.
+pub async fn copy_again(id: &str, source: &str, standby: bool) -> Result<(), ProviderError> {
+    let ((server, site), (source, _)) = (at(id)?, at(source)?);
+    stop(&site.home, PostgresServer::STOP).await?;
+    let fresh = server.copy(&site.platform, source.port, standby).await?;
+    let cluster = server.cluster()?;
+    let old = cluster.with_extension("old");
+    if old.exists() {
+        fs::remove_dir_all(&old).map_err(|why| failed("remove", &old, &why))?;
+    }
+    if cluster.exists() {
+        fs::rename(&cluster, &old).map_err(|why| failed("move away", &cluster, &why))?;
+    }
+    fs::rename(&fresh, &cluster).map_err(|why| failed("move into place", &cluster, &why))?;
+    match fs::remove_dir_all(&old) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(failed("remove", &old, &why)),
+        _ => Ok(()),
     }
 }
 

@@ -19,6 +19,7 @@ use super::marker::{find, marked};
 use super::platform::{Platform, failed, known};
 use super::port::ensure_free;
 use super::record;
+use super::region::Place;
 use crate::provider::{FoundBy, ProviderError, Readiness, Resource};
 use crate::resource::{Change, Ref};
 
@@ -34,7 +35,10 @@ pub struct Common {
     /// Programs that are not to be looked for in the usual places, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub programs: BTreeMap<String, PathBuf>,
-    /// A plan wants it true; false where no process runs.
+    /// Where it belongs, on a platform of two regions; null: it runs whichever takes events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// A plan wants it true; false where no process runs that should, or one that shouldn't.
     pub running: bool,
     /// A plan wants it true; false where the running process, or its files, have another configuration.
     pub configured: bool,
@@ -48,6 +52,7 @@ impl Common {
             folder,
             host,
             programs: BTreeMap::new(),
+            place: None,
             running: true,
             configured: true,
         }
@@ -166,8 +171,17 @@ impl<S: Server> Running<S> {
         Ok(digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// Its region's turn has not come, or is over: no process of it is to run.
+    fn waits(&self, site: &Site) -> bool {
+        let place = self.0.common().place.as_ref();
+        place.is_some_and(|place| !place.is_on(&site.platform.folder))
+    }
+
     /// Brings files and process to what the properties say. The caller holds the lock.
     async fn bring_up(&self, machine: &Machine, site: &Site) -> Result<(), ProviderError> {
+        if self.waits(site) {
+            return stop(&site.home, S::STOP).await;
+        }
         let configuration = self.configuration(machine, site)?;
         if let Some(process) = find(&site.home) {
             if process.configuration == configuration && self.files_intact(site)? {
@@ -238,6 +252,12 @@ impl<S: Server> Resource for Running<S> {
         let mut found = Self(stored);
         let site = found.site()?;
         let process = find(home);
+        if found.waits(&site) {
+            found.0.common_mut().running = process.is_none();
+            found.0.common_mut().configured = true;
+            let outputs = found.0.outputs(&site);
+            return Ok(Some((found, outputs)));
+        }
         let wanted = found.configuration(machine, &site)?;
         let common = found.0.common_mut();
         common.running = process.is_some();
@@ -260,7 +280,7 @@ impl<S: Server> Resource for Running<S> {
     async fn create(&self, machine: &Machine, _token: &str) -> Result<String, ProviderError> {
         let site = self.site()?;
         let _lock = Lock::take(&site.platform, &lock_of(&site.home), LOCK_LIMIT).await?;
-        if find(&site.home).is_none() {
+        if find(&site.home).is_none() && !self.waits(&site) {
             end_rest(&site.home, S::STOP).await?;
             for port in self.0.ports() {
                 ensure_free(self.0.common().host, port)?;
@@ -273,6 +293,9 @@ impl<S: Server> Resource for Running<S> {
 
     async fn readiness(&self, _machine: &Machine, _id: &str) -> Result<Readiness, ProviderError> {
         let site = self.site()?;
+        if self.waits(&site) {
+            return Ok(Readiness::Ready);
+        }
         if find(&site.home).is_none() {
             return Ok(Readiness::Failed(format!(
                 "{} {} has ended; {}",
@@ -300,7 +323,7 @@ impl<S: Server> Resource for Running<S> {
             self.bring_up(machine, &site).await?;
         }
         // One that was down is likely not the only one, and they may need one another to become ready.
-        if turn.is_some() && ran {
+        if turn.is_some() && ran && !self.waits(&site) {
             self.until_ready(machine, id).await?;
         }
         Ok(())

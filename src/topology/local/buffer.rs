@@ -41,11 +41,7 @@ impl Layout<'_> {
                     .map_or("mymaster", |sentinel| &sentinel.master_name)
                     .into(),
                 settings: settings(buffer),
-                snapshots: buffer
-                    .save
-                    .iter()
-                    .map(|point| (point.after.as_secs(), u64::from(point.changes)))
-                    .collect(),
+                snapshots: snapshots(buffer),
             };
             let added = self.add(kind::REDIS_SERVER, name, &server, SECTION, "buffer");
             let master = address(kind::REDIS_SERVER, &servers[0]);
@@ -110,7 +106,14 @@ impl Layout<'_> {
     }
 }
 
-fn settings(buffer: &Buffer) -> BTreeMap<String, String> {
+pub(super) fn snapshots(buffer: &Buffer) -> Vec<(u64, u64)> {
+    let points = buffer.save.iter();
+    points
+        .map(|point| (point.after.as_secs(), u64::from(point.changes)))
+        .collect()
+}
+
+pub(super) fn settings(buffer: &Buffer) -> BTreeMap<String, String> {
     let settings = [
         ("maxmemory", buffer.maxmemory.as_bytes().to_string()),
         ("maxmemory-policy", buffer.maxmemory_policy.name().to_string()),

@@ -75,7 +75,7 @@ impl Layout<'_> {
     }
 
     /// What `server.properties` says beyond identity and listeners.
-    fn broker_settings(&self, kafka: &Kafka) -> BTreeMap<String, String> {
+    pub(super) fn broker_settings(&self, kafka: &Kafka) -> BTreeMap<String, String> {
         let objectives = &self.spec.success_metrics.recovery_time;
         let recovery_ms = objectives
             .kafka
@@ -163,6 +163,7 @@ impl Layout<'_> {
             .is_some_and(|ingest| ingest.topic == name);
         let topic = KafkaTopic {
             name: name.into(),
+            region: None,
             folder: self.folder(),
             brokers: outputs_of(kind::KAFKA_BROKER, brokers, "endpoint"),
             cluster_id: Ref::output(&address(kind::KAFKA_CLUSTER, CLUSTER), "cluster_id"),
@@ -178,7 +179,7 @@ impl Layout<'_> {
     }
 }
 
-fn topic_settings(kafka: &Kafka, own: &Topic, is_log: bool) -> BTreeMap<String, String> {
+pub(super) fn topic_settings(kafka: &Kafka, own: &Topic, is_log: bool) -> BTreeMap<String, String> {
     let cleanup = match own.cleanup {
         Cleanup::Delete => "delete",
         Cleanup::Compact => "compact",

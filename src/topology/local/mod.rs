@@ -5,6 +5,7 @@ mod ingest;
 mod kafka;
 mod members;
 mod monitoring;
+mod second;
 mod shards;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub(super) fn desired(spec: &Spec) -> Result<Vec<Desired>, Error> {
     layout.buffer()?;
     layout.shards()?;
     layout.ingest()?;
+    layout.second()?;
     layout.monitoring()?;
     Ok(layout.desired)
 }
@@ -47,6 +49,7 @@ mod kind {
     pub(super) const KAFKA_DISTRIBUTION: &str = "kafka_distribution";
     pub(super) const KAFKA_CLUSTER: &str = "kafka_cluster";
     pub(super) const KAFKA_BROKER: &str = "kafka_broker";
+    pub(super) const KAFKA_MIRROR: &str = "kafka_mirror";
     pub(super) const KAFKA_TOPIC: &str = "kafka_topic";
     pub(super) const REDIS_SERVER: &str = "redis_server";
     pub(super) const REDIS_SENTINEL: &str = "redis_sentinel";
@@ -61,8 +64,15 @@ mod kind {
     pub(super) const PROMETHEUS_SERVER: &str = "prometheus_server";
 }
 
+/// What a plan of one region has, and the first of two.
+const FIRST: &str = "global";
+
 fn address(kind: &str, name: &str) -> Address {
-    Address::new(NAME, "global", kind, name)
+    address_in(FIRST, kind, name)
+}
+
+fn address_in(region: &str, kind: &str, name: &str) -> Address {
+    Address::new(NAME, region, kind, name)
 }
 
 impl<'a> Layout<'a> {
@@ -127,6 +137,7 @@ impl<'a> Layout<'a> {
     fn common(&self, name: &str, programs: &[&str]) -> Common {
         let mut common = Common::new(name, self.folder(), self.host());
         common.programs = self.programs(programs);
+        common.place = self.first_place();
         common
     }
 
@@ -184,11 +195,16 @@ impl<'a> Layout<'a> {
 
     /// The port of the process `name`: the plan's own, or the one that its place gives it.
     fn port(&self, name: &str, group: Group, index: u32) -> Result<u16, Error> {
+        self.port_from(name, 0, group, index)
+    }
+
+    /// The same in the block that begins `offset` ports behind the first.
+    fn port_from(&self, name: &str, offset: u32, group: Group, index: u32) -> Result<u16, Error> {
         if let Some(port) = self.spec.local.ports.get(name) {
             return Ok(port.get());
         }
         let places = group.places();
-        let port = u32::from(self.spec.local.port_base.get()) + places.start + index;
+        let port = u32::from(self.spec.local.port_base.get()) + offset + places.start + index;
         match u16::try_from(port) {
             Ok(port) if places.start + index < places.end => Ok(port),
             _ => Err(Error::Unusable {
@@ -221,6 +237,8 @@ enum Group {
 impl Group {
     const SIZE: u32 = 8;
     const MEMBERS: u32 = 32;
+    /// Where the block of the second region begins, behind everything of the first.
+    const SECOND_REGION: u32 = 160;
 
     fn places(self) -> std::ops::Range<u32> {
         let members = Self::Members as u32 * Self::SIZE;
@@ -244,16 +262,37 @@ fn names(prefix: &str, count: u32, first: u32) -> Vec<String> {
 
 /// Under each name, the output `output` of the resource of that kind and name.
 fn outputs_of(kind: &str, names: &[String], output: &str) -> BTreeMap<String, Ref<String>> {
-    names
-        .iter()
-        .map(|name| (name.clone(), Ref::output(&address(kind, name), output)))
-        .collect()
+    outputs_in(FIRST, kind, names, output)
 }
 
+fn outputs_in(region: &str, kind: &str, names: &[String], output: &str) -> BTreeMap<String, Ref<String>> {
+    let output = |name: &String| (name.clone(), Ref::output(&address_in(region, kind, name), output));
+    names.iter().map(output).collect()
+}
+
+/// What the platform offers: the first region's, or the second's where the state knows that it was failed over to.
 pub(super) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
-    let output = |kind: &str, name: &str, key: &str| -> Option<String> {
-        let record = state.resources.get(&address(kind, name))?;
+    let second = second::of(spec).map(|region| region.name.as_str());
+    let platform = state.resources.get(&address(kind::PLATFORM_FOLDER, "main"));
+    let active = platform.and_then(|record| record.outputs.get("active_region")?.as_str());
+    match active.filter(|active| second == Some(active)) {
+        Some(active) => endpoints_in(spec, state, Some(active)),
+        None => endpoints_in(spec, state, None),
+    }
+}
+
+/// What one region offers; `None`: the first.
+pub(super) fn endpoints_in(spec: &Spec, state: &State, second: Option<&str>) -> Endpoints {
+    let output_in = |region: &str, kind: &str, name: &str, key: &str| -> Option<String> {
+        let record = state.resources.get(&address_in(region, kind, name))?;
         Some(record.outputs.get(key)?.as_str()?.to_string())
+    };
+    let output = |kind: &str, name: &str, key: &str| output_in(second.unwrap_or(FIRST), kind, name, key);
+    let shared = |kind: &str, name: &str, key: &str| output_in(FIRST, kind, name, key);
+    // The second region has one of each.
+    let count = |first: u32| match second {
+        Some(_) => first.min(1),
+        None => first,
     };
     let all = |kind: &str, names: Vec<String>, key: &str| -> Vec<String> {
         names.iter().filter_map(|name| output(kind, name, key)).collect()
@@ -261,16 +300,20 @@ pub(super) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
     let ingest = spec.ingest.clone().unwrap_or_default();
     let sentinel = spec.buffer.as_ref().and_then(|buffer| buffer.sentinel.as_ref());
     let sentinels = sentinel.map_or(0, |sentinel| sentinel.count);
-    let sentinels = all(kind::REDIS_SENTINEL, names("sentinel", sentinels, 1), "endpoint");
+    let sentinels = all(
+        kind::REDIS_SENTINEL,
+        names("sentinel", count(sentinels), 1),
+        "endpoint",
+    );
     let brokers = spec.kafka.as_ref().map_or(0, |kafka| kafka.brokers);
     let shards = spec.aurora.as_ref().map_or(0, |aurora| aurora.shards);
     let replicas = spec.aurora.as_ref().map_or(0, |aurora| aurora.replicas_per_shard);
     Endpoints {
-        kafka: all(kind::KAFKA_BROKER, names("kafka", brokers, 1), "endpoint"),
+        kafka: all(kind::KAFKA_BROKER, names("kafka", count(brokers), 1), "endpoint"),
         redis: sentinel.filter(|_| !sentinels.is_empty()).map(|sentinel| Redis {
             sentinels,
             master_name: sentinel.master_name.clone(),
-            password: output(kind::SECRET_FILE, "buffer", "reference"),
+            password: shared(kind::SECRET_FILE, "buffer", "reference"),
         }),
         shards: (0..shards)
             .filter_map(|number| {
@@ -292,11 +335,11 @@ pub(super) fn endpoints(spec: &Spec, state: &State) -> Endpoints {
             .collect(),
         api: all(
             kind::INGEST_PROCESS,
-            names("ingest-api", ingest.api_replicas, 1),
+            names("ingest-api", count(ingest.api_replicas), 1),
             "url",
         ),
-        api_key: output(kind::API_KEY, "platform", "reference"),
-        prometheus: output(kind::PROMETHEUS_SERVER, "prometheus", "url"),
+        api_key: shared(kind::API_KEY, "platform", "reference"),
+        prometheus: shared(kind::PROMETHEUS_SERVER, "prometheus", "url"),
         events_topic: ingest.topic,
         dead_letter_topic: ingest.dead_letter_topic,
     }

@@ -47,8 +47,11 @@ impl Layout<'_> {
                 outputs_of(kind::ETCD_MEMBER, &etcd_names(), "endpoint"),
             );
         }
+        let mut common = self.common(NAME, &[NAME]);
+        // It watches both regions, whichever takes events.
+        common.place = None;
         let server = PrometheusServer {
-            common: self.common(NAME, &[NAME]),
+            common,
             port: self.port(NAME, Group::Prometheus, 0)?,
             data: self.data(NAME, SECTION, SECTION),
             scrape_interval_ms: monitoring.scrape_interval.as_millis(),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Group, Layout, kind, names};
+use super::{Error, Group, Layout, kind, names, second};
 use crate::provider::local::{PostgresDatabase, PostgresServer};
 use crate::resource::{Address, Ref};
-use crate::spec::{Aurora, SecretReference};
+use crate::spec::{Aurora, SecretReference, Spec};
 
 const SECTION: &str = "aurora";
 
@@ -14,7 +14,7 @@ impl Layout<'_> {
         let Some(aurora) = &self.spec.aurora else {
             return Ok(());
         };
-        let settings = settings(aurora)?;
+        let settings = settings(self.spec, aurora)?;
         let superuser = self.secret("postgres", &SecretReference::Managed, SECTION, "aurora")?;
         let owner = self.secret(
             "shards",
@@ -50,6 +50,7 @@ impl Layout<'_> {
             data: self.data(name, SECTION, "aurora.shards"),
             password_file: Ref::output(superuser, "path"),
             settings: settings.clone(),
+            copy_of: None,
         };
         Ok(self.add(kind::POSTGRES_SERVER, name, &server, SECTION, "aurora.shards"))
     }
@@ -89,7 +90,7 @@ impl Layout<'_> {
 }
 
 /// What the plan sets, over what no ledger does without.
-fn settings(aurora: &Aurora) -> Result<BTreeMap<String, String>, Error> {
+pub(super) fn settings(spec: &Spec, aurora: &Aurora) -> Result<BTreeMap<String, String>, Error> {
     let mut settings: BTreeMap<String, String> = [
         ("fsync", "on"),
         ("full_page_writes", "on"),
@@ -98,6 +99,10 @@ fn settings(aurora: &Aurora) -> Result<BTreeMap<String, String>, Error> {
     .into_iter()
     .map(|(name, value)| (name.to_string(), value.to_string()))
     .collect();
+    if second::of(spec).is_some() {
+        // So far a copy in the second region may fall behind, or be away, without being made anew.
+        settings.insert("wal_keep_size".into(), "512MB".into());
+    }
     for (name, value) in &aurora.parameters {
         if value.contains('{') {
             return Err(Error::Unusable {
