@@ -9,7 +9,8 @@ use crate::spec::Spec;
 
 /// The measured values; a tier that the plan promises nothing of has none.
 pub fn measures(outcome: &Outcome, spec: &Spec) -> Vec<Measure> {
-    let mut measures: Vec<Measure> = outcome.tiers.iter().filter_map(recovery).collect();
+    let tiers = outcome.tiers.iter();
+    let mut measures: Vec<Measure> = tiers.filter_map(|figure| recovery(figure, spec)).collect();
     let point = spec.success_metrics.recovery_point;
     let promised = match &outcome.moved {
         Some(_) => point.cross_region,
@@ -60,13 +61,14 @@ pub fn evidence(outcome: &Outcome, spec: &Spec) -> Evidence {
     Evidence::of(How::Ran, measures(outcome, spec), json!(outcome))
 }
 
-fn recovery(figure: &TierFigure) -> Option<Measure> {
+fn recovery(figure: &TierFigure, spec: &Spec) -> Option<Measure> {
     let name = format!(
         "{}: seconds until {} again",
         figure.tier.name(),
         figure.tier.meaning()
     );
-    let measure = Measure::at_most(name, figure.recovery.away_seconds, figure.objective_seconds?);
+    let promised = figure.tier.objective_seconds(spec)?;
+    let measure = Measure::at_most(name, figure.recovery.away_seconds, promised);
     Some(Measure {
         // Not back within the patience: it may be a short time after a long list of outages.
         holds: measure.holds && figure.recovery.is_back,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod dying;
+mod runbook;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -181,8 +183,7 @@ impl Step for Runbook {
             let file = scene.drills.folder.join("runbook.md");
             let failed =
                 |why: std::io::Error| Trouble::new(format_args!("can't write {}", file.display()), why);
-            std::fs::create_dir_all(&scene.drills.folder).map_err(failed)?;
-            std::fs::write(&file, text(scene, &outcomes)).map_err(failed)?;
+            write_whole(&file, &text(scene, &outcomes)).map_err(failed)?;
             let times = outcomes
                 .iter()
                 .map(|outcome| (outcome.drill.clone(), times(outcome)));
@@ -216,15 +217,34 @@ impl Step for Runbook {
                 .into_iter()
                 .filter(|drill| drill.lacks(&scene.spec).is_none());
             Ok(offered
-                .map(|drill| {
-                    let name = drill.name();
-                    let told = format!("what the runbook says of {name}");
-                    Measure::equal(told, said_of(&text, name), line(latest.get(name)))
-                })
+                .map(|drill| told(&text, drill.name(), latest.get(drill.name())))
                 .collect())
         }
         .boxed()
     }
+}
+
+/// The runbook says of a drill what was measured; where nothing was measured, nothing that it says holds.
+fn told(text: &str, drill: &str, times: Option<&BTreeMap<String, String>>) -> Measure {
+    let name = format!("what the runbook says of {drill}");
+    match times.filter(|times| !times.is_empty()) {
+        Some(times) => Measure::equal(name, said_of(text, drill), line(Some(times))),
+        None => Measure::equal(name, Value::Null, "a measured time"),
+    }
+}
+
+/// Replaces the file in one step: a reader or a crash sees the old or the new one.
+fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let readable = std::fs::Permissions::from_mode(0o644);
+    let mut draft = tempfile::Builder::new()
+        .permissions(readable)
+        .tempfile_in(folder)?;
+    draft.write_all(text.as_bytes())?;
+    draft.as_file().sync_all()?;
+    draft.persist(file)?;
+    std::fs::File::open(folder)?.sync_all()
 }
 
 /// The last outcome of each drill, in the drills' order.
