@@ -11,5 +11,6 @@ mod prometheus;
 mod raised;
 mod redis;
 mod rollout;
+mod rollout_week_6;
 mod rollout_weeks_4_5;
 mod stage;

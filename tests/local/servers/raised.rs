@@ -12,6 +12,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
 use tokio_postgres::NoTls;
+use vvbill::drill::{self, Faults};
 use vvbill::endpoints::Endpoints;
 use vvbill::load::Workload;
 use vvbill::provider::Providers;
@@ -64,7 +65,7 @@ impl Platform {
         let file = format!("{name}.yaml");
         let (_, status, _) = vvbill(&stage.root, &["status", &file, "--json"]);
         let status: Value = serde_json::from_str(&status).unwrap();
-        let providers = Providers::new(vec![Arc::new(provider(Machine::new(&stage.root)))]);
+        let providers = providers(&stage);
         let root = stage.root.clone();
         let loaded = vvbill::spec::load(&file, &Overrides::default(), &mut |name| {
             fs::read(root.join(name)).map_err(|why| why.to_string())
@@ -90,6 +91,12 @@ impl Platform {
             load_for: Some(Duration::from_secs(2)),
             drills: Default::default(),
         }
+    }
+
+    /// Who strikes its processes.
+    pub(super) fn faults(&self) -> Arc<dyn Faults> {
+        let state = state(&self.stage, self.name);
+        Arc::new(drill::Processes::new(&state, providers(&self.stage)))
     }
 
     pub(super) async fn sql(&self, shard: usize, statement: &str) {
@@ -158,6 +165,10 @@ impl Platform {
         let endpoint = record.outputs["endpoint"].as_str().unwrap();
         self.switch.stop(endpoint).await.unwrap();
     }
+}
+
+fn providers(stage: &Stage) -> Providers {
+    Providers::new(vec![Arc::new(provider(Machine::new(&stage.root)))])
 }
 
 fn state(stage: &Stage, name: &str) -> State {
