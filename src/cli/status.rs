@@ -12,12 +12,13 @@ use super::interrupt::Interrupts;
 use super::output;
 use super::plan_file::Findings;
 use super::report::table::Table;
-use super::report::{Report, style};
+use super::report::{Report, drill as drill_text, style};
 use super::site::Site;
 use super::target::{Targets, Trace};
 use crate::apply::{self, Health};
 use crate::leaders::{self, Leaders};
 use crate::provider::Readiness;
+use crate::rollout::ledger;
 use crate::spec::Target;
 use crate::state::{Record, State};
 
@@ -79,6 +80,9 @@ async fn once(site: &Site, arguments: &Arguments, report: &Report) -> Result<Exi
     };
     let lines = lines(site, &state, &health);
     let is_healthy = lines.iter().all(|line| line.health == "healthy");
+    if !is_healthy {
+        say_what_was_cut_off(site, arguments, report).await;
+    }
     if arguments.json {
         let document = to_json(site, &state, &lines, &leaders, is_healthy);
         match arguments.watch {
@@ -98,6 +102,17 @@ async fn once(site: &Site, arguments: &Arguments, report: &Report) -> Result<Exi
         report.data(text(site, &state, &lines, &leaders))?;
     }
     Ok(if is_healthy { Exit::Done } else { Exit::Failed })
+}
+
+/// An earlier drill that was killed may be why something is down. Without a ledger that can be read nothing is known.
+async fn say_what_was_cut_off(site: &Site, arguments: &Arguments, report: &Report) {
+    let Ok(ledger) = ledger::read(&*site.store).await else {
+        return;
+    };
+    if let Some((drill, at)) = ledger.cut_off_drill() {
+        let plan = arguments.file.plan.display().to_string();
+        report.warn(drill_text::cut_off(drill, at, &plan));
+    }
 }
 
 fn lines<'a>(site: &Site, state: &'a State, health: &[Health]) -> Vec<Line<'a>> {

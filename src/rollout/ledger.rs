@@ -75,6 +75,14 @@ pub enum Entry {
         /// What was approved.
         basis: Basis,
     },
+    /// A failure drill starts: without [`Entry::Drilled`] after it, vvbill was killed in it, and what it had struck
+    /// may be down.
+    Striking {
+        /// `redis-master`.
+        drill: String,
+        /// When.
+        at: Timestamp,
+    },
     /// A failure drill was carried out.
     Drilled {
         /// `redis-master`.
@@ -100,6 +108,7 @@ impl Entry {
             | Self::Applied { at, .. }
             | Self::Forced { at, .. }
             | Self::Approved { at, .. }
+            | Self::Striking { at, .. }
             | Self::Drilled { at, .. } => *at,
         }
     }
@@ -230,6 +239,33 @@ impl Ledger {
             } if approved == week && basis.plan == plan => Some((who.as_str(), *at)),
             _ => None,
         })
+    }
+
+    /// The drill that was done last, by itself or as a step of a week, where it never came to its end: its name, and
+    /// when it began.
+    pub fn cut_off_drill(&self) -> Option<(&str, Timestamp)> {
+        let mut open = None;
+        let mut step = None;
+        for entry in &self.entries {
+            match entry {
+                Entry::Striking { drill, at } => open = Some((drill.as_str(), *at)),
+                Entry::Begun {
+                    attempt,
+                    step: begun,
+                    at,
+                    ..
+                } => {
+                    if let Some((_, drill)) = begun.split_once("/drill-") {
+                        open = Some((drill, *at));
+                        step = Some(*attempt);
+                    }
+                }
+                Entry::Ended { attempt, .. } if step == Some(*attempt) => open = None,
+                Entry::Drilled { .. } => open = None,
+                _ => {}
+            }
+        }
+        open
     }
 
     fn next_attempt(&self) -> u64 {

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::model::{Attempt, Measure};
 use super::switch::Switch;
-use crate::drill::Faults;
 pub use crate::drill::Trouble;
+use crate::drill::{self, Faults};
 use crate::endpoints::Endpoints;
 use crate::spec::{Section, Spec};
 
@@ -100,6 +100,8 @@ impl Scene {
 pub struct Drills {
     /// Who strikes; none: nobody can, on this target.
     pub faults: Option<Arc<dyn Faults>>,
+    /// Who hears how a drill goes.
+    pub listener: Option<Arc<dyn drill::Listener>>,
     /// Where a runbook is written to.
     pub folder: PathBuf,
     /// Every attempt so far.

@@ -103,7 +103,8 @@ impl Step for Drilled {
                 patience: PATIENCE,
                 is_interrupted: &|| false,
             };
-            let outcome = drill::run(&order, &Silent).await?;
+            let listener = scene.drills.listener.as_deref().unwrap_or(&Silent);
+            let outcome = drill::run(&order, listener).await?;
             Ok(Trial {
                 memory: json!(outcome),
                 measures: Vec::new(),

@@ -21,7 +21,7 @@ use crate::drill::{self, Drill, Faults, Order, Trouble, catalogue};
 use crate::endpoints::Endpoints;
 use crate::provider::Connection;
 use crate::rollout::drilled;
-use crate::rollout::ledger::{Book, Entry};
+use crate::rollout::ledger::{Book, Entry, Ledger};
 use crate::rollout::model::{Basis, Evidence, How, Verdict};
 use crate::rollout::week;
 
@@ -190,9 +190,15 @@ async fn all(
         faults: faults::of(site, state, connection),
         report,
     };
+    scene.say_what_was_cut_off(book.ledger()).await;
     let mut done = Vec::new();
     for drill in drills {
         let began_at = Timestamp::now();
+        book.append(Entry::Striking {
+            drill: drill.name().to_owned(),
+            at: began_at,
+        })
+        .await?;
         let (evidence, was_interrupted) = scene.one(*drill, interrupts).await?;
         scene.tell(*drill, &evidence)?;
         let verdict = evidence.verdict;
@@ -235,6 +241,17 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// Where something is down, an earlier drill that was killed may be why.
+    async fn say_what_was_cut_off(&self, ledger: &Ledger) {
+        let Some((drill, at)) = ledger.cut_off_drill() else {
+            return;
+        };
+        if !self.faults.missing().await.is_empty() {
+            let plan = self.arguments.file.plan.display().to_string();
+            self.report.warn(text::cut_off(drill, at, &plan));
+        }
+    }
+
     /// One drill, and whether somebody interrupted it.
     async fn one(&self, drill: Drill, interrupts: &mut Interrupts) -> Result<(Evidence, bool), Error> {
         let is_interrupted = AtomicBool::new(false);
@@ -273,7 +290,7 @@ impl Scene<'_> {
         };
         drop(teller);
         let Some(outcome) = outcome else {
-            return Err(self.stop_at_once().await);
+            return self.stop_at_once().await.map(|evidence| (evidence, true));
         };
         Ok((self.evidence(outcome, asked()), asked()))
     }
@@ -291,15 +308,18 @@ impl Scene<'_> {
     }
 
     /// After the second interrupt: only what was struck is brought back.
-    async fn stop_at_once(&self) -> Error {
+    async fn stop_at_once(&self) -> Result<Evidence, Error> {
         self.report
             .say("Stopped at once: what was struck is started again.");
         match self.faults.heal().await {
-            Ok(()) => Error::reported(Exit::Interrupted),
-            Err(why) => Error::new("what was struck could not be brought back")
+            Ok(()) => {
+                let why = "stopped at once: what was struck was brought back, nothing was accounted for";
+                Ok(Evidence::without(Verdict::Inconclusive, How::Ran, why))
+            }
+            Err(why) => Err(Error::new("what was struck could not be brought back")
                 .caused_by(&why)
                 .hint("`vvbill apply PLAN` starts it")
-                .exiting(Exit::Interrupted),
+                .exiting(Exit::Interrupted)),
         }
     }
 

@@ -13,11 +13,12 @@ use super::super::execution::{self, Approval, Order, Teller};
 use super::super::interrupt::Interrupts;
 use super::super::plan_file::Findings;
 use super::super::report::run::Narrator;
-use super::super::report::{Report, rollout as text};
+use super::super::report::{Report, drill as drill_text, rollout as text};
 use super::super::site::Site;
 use super::super::target::Targets;
 use super::super::{endpoints, faults};
 use crate::apply::Session;
+use crate::drill;
 use crate::plan::{Options, Selector};
 use crate::provider::Connection;
 use crate::rollout::engine::{self, Ending, Listener};
@@ -228,6 +229,7 @@ impl Run<'_> {
             drills: Drills {
                 faults: Some(faults::of(self.site, session.state(), self.connection)),
                 folder: self.site.folder(),
+                listener: Some(Arc::new(Stages(self.report.clone()))),
                 ..Drills::default()
             },
             load_for: self.arguments.load_for,
@@ -359,6 +361,17 @@ impl Run<'_> {
 
 /// Tells a person how the steps go.
 struct Spoken<'a>(&'a Report);
+
+/// Tells a person how a drill among them goes.
+struct Stages(Report);
+
+impl drill::Listener for Stages {
+    fn stage(&self, drill: drill::Drill, stage: &drill::Stage) {
+        if let Some(line) = drill_text::stage(drill, stage) {
+            self.0.say(line);
+        }
+    }
+}
 
 impl Listener for Spoken<'_> {
     fn begun(&self, placed: &Placed) {

@@ -59,6 +59,22 @@ pub(crate) fn announce(plan: &str, environment: &str, drills: &[Drill]) -> Strin
     out
 }
 
+/// An earlier drill that was killed, where something is down.
+pub(crate) fn cut_off(drill: &str, at: Timestamp, plan: &str) -> String {
+    format!(
+        "the drill {drill}, begun {at:.0}, never came to its end: what it had struck may be what is down; \
+         `vvbill apply {plan}` starts it again"
+    )
+}
+
+/// What a drill has come to, as a line of its own; none for what only passes.
+pub(crate) fn stage(drill: Drill, stage: &Stage) -> Option<String> {
+    match stage {
+        Stage::Watching { .. } | Stage::Restoring { .. } => None,
+        stage => Some(format!("{}: {}", drill.name(), words(stage))),
+    }
+}
+
 /// What one came to: each tier, then what else was measured.
 pub(crate) fn done(drill: Drill, evidence: &Evidence) -> String {
     let verdict = style::paint(color(evidence.verdict), evidence.verdict.name());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::drilled;
+use super::super::ledger::Ledger;
 use super::super::model::{Attempt, Basis, Evidence, How, Verdict};
 use super::super::step::{Drills, Scene, Step};
 use super::super::steps;
@@ -81,6 +82,7 @@ fn scene(folder: &Path, outcomes: &[Outcome]) -> Scene {
         load_for: None,
         drills: Drills {
             faults: None,
+            listener: None,
             folder: folder.to_owned(),
             attempts: Arc::new(attempts.collect()),
         },
@@ -179,6 +181,38 @@ fn a_drill_is_held_to_the_plan() {
     assert_eq!(
         missed("1ms"),
         ["ingest: seconds until events are accepted over HTTP again is 0.4, must be at most 0.001"]
+    );
+}
+
+/// A drill that began and did not end is told of until another has, be it a step of a week or not.
+#[test]
+fn a_drill_that_was_cut_off_is_known() {
+    let at = "2026-11-02T10:00:00Z";
+    let basis = json!({ "plan": "", "serial": 1 });
+    let striking = json!({ "entry": "striking", "drill": "redis-master", "at": at });
+    let drilled = json!({
+        "entry": "drilled", "drill": "redis-master", "at": at, "until": at, "basis": basis,
+        "verdict": "inconclusive", "how": "ran",
+    });
+    let begun = |attempt: u64, step: &str| json!({ "entry": "begun", "attempt": attempt, "step": step, "at": at, "basis": basis });
+    let ended = |attempt: u64| json!({ "entry": "ended", "attempt": attempt, "at": at, "verdict": "passed", "how": "ran" });
+    let zone = begun(7, "week-6/drill-zone");
+    let found = |entries: &[&Value]| {
+        let lines: String = entries.iter().map(|entry| format!("{entry}\n")).collect();
+        let ledger = Ledger::parse(lines.as_bytes(), "here").unwrap();
+        ledger.cut_off_drill().map(|(drill, _)| drill.to_owned())
+    };
+    let (master, zone_name) = (Some("redis-master".to_owned()), Some("zone".to_owned()));
+    assert_eq!(found(&[]), None);
+    assert_eq!(found(&[&striking]), master);
+    assert_eq!(found(&[&striking, &drilled]), None);
+    assert_eq!(found(&[&striking, &drilled, &striking]), master);
+    assert_eq!(found(&[&zone]), zone_name);
+    assert_eq!(found(&[&zone, &ended(6)]), zone_name);
+    assert_eq!(found(&[&striking, &zone, &ended(7)]), None);
+    assert_eq!(
+        found(&[&striking, &begun(8, "week-1/kafka-topics"), &ended(8)]),
+        master
     );
 }
 

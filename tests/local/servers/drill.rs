@@ -186,7 +186,10 @@ fn what_is_struck_is_taken_over_and_measured() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let verdicts: Vec<&Value> = kept.iter().map(|entry| &entry["verdict"]).collect();
+    let begun = kept.iter().filter(|entry| entry["entry"] == "striking");
+    assert_eq!(begun.count(), 3);
+    let ended = kept.iter().filter(|entry| entry["entry"] == "drilled");
+    let verdicts: Vec<&Value> = ended.map(|entry| &entry["verdict"]).collect();
     assert_eq!(verdicts, ["passed", "failed", "inconclusive"]);
     project.run(0, &["destroy", "drills.yaml", "--destroy-data", "--auto-approve"]);
     assert!(marked(&project.platform()).is_empty() && project.stage.processes().is_empty());

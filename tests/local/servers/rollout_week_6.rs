@@ -76,6 +76,7 @@ impl Week {
         Scene {
             drills: Drills {
                 faults: Some(self.platform.faults()),
+                listener: None,
                 folder: self.platform.stage.root.join("told"),
                 attempts: Arc::new(self.attempts.clone()),
             },

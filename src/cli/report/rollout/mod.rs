@@ -52,7 +52,7 @@ impl View<'_> {
     /// Everything that was done, in order.
     fn timeline(&self) -> Vec<Event> {
         let attempts = self.ledger.attempts();
-        let event = |entry: &Entry| {
+        let event = |(number, entry): (usize, &Entry)| {
             let (what, how) = match entry {
                 Entry::Ended { .. } => return None,
                 Entry::Begun { attempt, step, .. } => {
@@ -76,6 +76,8 @@ impl View<'_> {
                     closed_by.join("; "),
                 ),
                 Entry::Approved { week, who, .. } => (format!("{week}: approved by {who}"), String::new()),
+                Entry::Striking { .. } if self.is_over(number) => return None,
+                Entry::Striking { drill, .. } => (format!("drill {drill}"), "cut off".to_owned()),
                 Entry::Drilled { drill, evidence, .. } => {
                     let how = [vec![evidence.verdict.name().to_owned()], evidence.misses()].concat();
                     (format!("drill {drill}"), how.join("; "))
@@ -87,7 +89,15 @@ impl View<'_> {
                 how,
             })
         };
-        self.ledger.entries().iter().filter_map(event).collect()
+        let entries = self.ledger.entries().iter().enumerate();
+        entries.filter_map(event).collect()
+    }
+
+    /// The drill that starts with this entry came to its end.
+    fn is_over(&self, number: usize) -> bool {
+        let mut after = self.ledger.entries().iter().skip(number + 1);
+        let next = after.find(|entry| matches!(entry, Entry::Striking { .. } | Entry::Drilled { .. }));
+        matches!(next, Some(Entry::Drilled { .. }))
     }
 
     /// What the plan asks up to the week of a step.
