@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::View;
+use super::gaps::{self, Gaps};
 use super::human::result;
 use super::lanes::{self, Lane, Mark};
 use crate::cli::report::load::chart::{Plot, Tick};
@@ -37,6 +38,8 @@ struct Values {
     lanes_height: f64,
     /// Of each step that measured something over time.
     plots: Vec<PlotGroup>,
+    /// The last run of each drill.
+    drills: Vec<Gaps>,
     timeline: Vec<EventValues>,
     generated: String,
     version: &'static str,
@@ -126,6 +129,7 @@ pub(crate) fn render(view: &View<'_>, now: Timestamp) -> Result<String, Template
         lanes_height: lanes::height(&lanes),
         lanes,
         plots: plot_groups(view, &attempts),
+        drills: gaps::of_ledger(view.ledger),
         timeline: view
             .timeline()
             .into_iter()

@@ -1,5 +1,6 @@
 //! How far a rollout is, and its evidence, for people and programs.
 
+mod gaps;
 pub(crate) mod html;
 pub(crate) mod human;
 pub(crate) mod json;

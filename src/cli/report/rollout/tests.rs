@@ -131,6 +131,101 @@ fn the_page_shows_what_acted_and_every_attempt() {
     assert!(page.contains(">1000.00<") && page.contains(">250.00<"));
 }
 
+/// A run of a drill: one tier was away for so long, another not at all, and nothing is promised of the third.
+fn drilled(second: u32, away_seconds: f64, verdict: &str) -> Value {
+    let figure = |away: f64, outages: u32| {
+        json!({
+            "what": "partition <3>", "away_seconds": away, "outages": outages, "is_back": true, "attempts": 100,
+            "failed": 3, "period_seconds": 0.05, "quiet_seconds": 0.05,
+        })
+    };
+    let tier = |name: &str, promised: Option<f64>, recovery: Value| json!({ "tier": name, "objective_seconds": promised, "recovery": recovery, "healing_seconds": 0.0 });
+    let at = format!("2026-11-02T11:00:{second:02}Z");
+    let outcome = json!({
+        "drill": "kafka-broker", "victims": ["Kafka's broker 2"], "began_at": at, "fault_at": at,
+        "striking_seconds": 0.1, "ended_at": at, "healed_after_seconds": 6.0, "restored_seconds": 1.0, "missing": [],
+        "tiers": [
+            tier("ingest", Some(4.0), figure(0.0, 0)),
+            tier("kafka", Some(4.0), figure(away_seconds, 1)),
+            tier("rows", None, figure(2.0, 1)),
+        ],
+        "found": {
+            "acknowledged_http": 40, "acknowledged_kafka": 60, "lost": 1, "doubled": 0, "recovery_point_seconds": 0.0,
+        },
+        "background": { "rate": 500.0, "sent": 900, "lost": 0, "doubled": 0, "wrong_accounts": 0 },
+        "markers": { "start_ms": 0, "accounts": [] },
+    });
+    json!({
+        "entry": "drilled", "drill": "kafka-broker", "at": at, "until": at, "basis": { "plan": "", "serial": 3 },
+        "verdict": verdict, "how": "ran", "memory": outcome,
+    })
+}
+
+fn page_of(entries: &[Value]) -> String {
+    let lines: String = entries.iter().map(|entry| format!("{entry}\n")).collect();
+    let ledger = Ledger::parse(lines.as_bytes(), "here").unwrap();
+    let view = View {
+        plan: "told",
+        weeks: &weeks(),
+        ledger: &ledger,
+        costs: Vec::new(),
+    };
+    html::render(&view, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+/// The last run of a drill: a bar as long as the outage, where there was one, and a line where the promise lies.
+#[test]
+fn drills_are_drawn_with_what_was_promised() {
+    let page = page_of(&[drilled(1, 1.0, "passed"), drilled(2, 8.0, "failed")]);
+    let part = page.split("<h2>Drills</h2>").nth(1).unwrap();
+    let part = part.split("<h2>").next().unwrap();
+    let drawn: Vec<&str> = part
+        .lines()
+        .flat_map(|line| line.split("><"))
+        .filter(|line| line.contains("class=\"bar gap") || line.contains("class=\"promised"))
+        .collect();
+    insta::assert_snapshot!(drawn.join("\n"), @r#"
+    <line class="promised" x1="405.0" x2="405.0" y1="3.0" y2="25.0"
+    <rect class="bar gap bad" x="110.0" y="30.0" width="590.0" height="16" rx="3"
+    <line class="promised" x1="405.0" x2="405.0" y1="27.0" y2="49.0"
+    <rect class="bar gap " x="110.0" y="54.0" width="147.5" height="16" rx="3"
+    "#);
+    assert!(
+        part.contains("<h3>kafka-broker <span class=\"bad\">failed</span></h3>"),
+        "{part}"
+    );
+    assert!(
+        part.contains("partition &lt;3&gt;") && !part.contains("<3>"),
+        "{part}"
+    );
+    assert!(
+        part.contains("<td>ingest</td><td class=\"number good\">none seen</td><td class=\"number\">4 s</td>"),
+        "{part}"
+    );
+    assert!(
+        part.contains("<td>kafka</td><td class=\"number bad\">8 s</td>"),
+        "{part}"
+    );
+    assert!(
+        part.contains("Lost 1, doubled 0 of 100 acknowledged markers"),
+        "{part}"
+    );
+    assert!(!page_of(&[]).contains("Drills"));
+}
+
+/// A drill that never ended stands in the timeline; one that did stands there once.
+#[test]
+fn a_drill_that_was_cut_off_stands_in_the_timeline() {
+    let striking = |second: u32| {
+        let at = format!("2026-11-02T11:00:{second:02}Z");
+        json!({ "entry": "striking", "drill": "kafka-broker", "at": at })
+    };
+    let done = page_of(&[striking(0), drilled(1, 1.0, "passed")]);
+    assert_eq!(done.matches("<td>drill kafka-broker</td>").count(), 1);
+    let cut = page_of(&[striking(0), drilled(1, 1.0, "passed"), striking(5)]);
+    assert!(cut.contains("2026-11-02T11:00:05Z</td><td>drill kafka-broker</td><td>cut off</td>"));
+}
+
 /// What a month costs so far is said where something is priced, by every form of the report.
 #[test]
 fn what_is_up_costs() {
