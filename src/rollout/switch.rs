@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt, ready};
+use futures::future::{BoxFuture, FutureExt, join_all, ready};
 
 use super::step::Trouble;
 use crate::provider::{ProviderError, Providers, Readiness, local};
@@ -33,6 +33,18 @@ pub trait Switch: Send + Sync {
     }
     /// Starts everything that was stopped and not started again, and takes away the rules that were loaded.
     fn restore(&self) -> BoxFuture<'_, Result<(), Trouble>>;
+}
+
+/// Stops all of them at the same time.
+pub(super) async fn stop_all(switch: &dyn Switch, endpoints: &[String]) -> Result<(), Trouble> {
+    let all = join_all(endpoints.iter().map(|endpoint| switch.stop(endpoint))).await;
+    all.into_iter().collect()
+}
+
+/// Starts all of them at the same time: they may need one another until they can be depended on.
+pub(super) async fn start_all(switch: &dyn Switch, endpoints: &[String]) -> Result<(), Trouble> {
+    let all = join_all(endpoints.iter().map(|endpoint| switch.start(endpoint))).await;
+    all.into_iter().collect()
 }
 
 /// The processes of a platform on this machine, and the objects of its cluster, by the providers' own handling.
@@ -189,10 +201,7 @@ impl Switch for Processes {
                 let stopped = self.stopped.lock().expect("nobody panics while holding it");
                 stopped.iter().cloned().collect()
             };
-            for endpoint in stopped {
-                self.bring_back(&endpoint).await?;
-            }
-            Ok(())
+            start_all(self, &stopped).await
         }
         .boxed()
     }

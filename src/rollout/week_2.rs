@@ -14,6 +14,7 @@ use super::redis;
 use super::service::Api;
 use super::sql::{self, Ledger};
 use super::step::{Scene, Step, Trial, Trouble};
+use super::switch::{start_all, stop_all};
 use super::week_1::workload;
 use crate::endpoints::Redis;
 use crate::load::audit::audit;
@@ -292,9 +293,10 @@ impl Step for WriteBehind {
             measures.push(Measure::equal("events taken before", taken, sent));
             usage_reaches(scene, &apis, &batch.accounts().collect::<Vec<_>>(), EACH).await?;
 
-            let (number, host, accounts) = victim(scene, &batch).await?;
-            scene.switch.stop(&host).await?;
-            let answers = tokio::net::TcpStream::connect(&host).await.is_ok();
+            let (number, hosts, accounts) = victim(scene, &batch).await?;
+            stop_all(&*scene.switch, &hosts).await?;
+            let answers = join_all(hosts.iter().map(tokio::net::TcpStream::connect)).await;
+            let answers = answers.iter().any(Result::is_ok);
             measures.push(Measure::equal(format!("shard {number} answers"), answers, false));
             let started = Instant::now();
             let taken = apis[0].post(batch.body(EACH..2 * EACH)).await?;
@@ -314,7 +316,7 @@ impl Step for WriteBehind {
                 started.elapsed().as_secs_f64(),
                 scene.patience.as_secs_f64(),
             ));
-            scene.switch.start(&host).await?;
+            start_all(&*scene.switch, &hosts).await?;
             Ok(Trial {
                 measures,
                 memory: json!(batch),
@@ -332,8 +334,8 @@ impl Step for WriteBehind {
     }
 }
 
-/// Of the shard with the most accounts of the batch: number, where it is, these accounts.
-pub(super) async fn victim(scene: &Scene, batch: &Batch) -> Result<(u16, String, Vec<u64>), Trouble> {
+/// Of the shard with the most accounts of the batch: number, where its members are, these accounts.
+pub(super) async fn victim(scene: &Scene, batch: &Batch) -> Result<(u16, Vec<String>, Vec<u64>), Trouble> {
     let shards = &scene.endpoints.shards;
     let first = shards
         .first()
@@ -350,9 +352,8 @@ pub(super) async fn victim(scene: &Scene, batch: &Batch) -> Result<(u16, String,
     let most = by_shard.into_iter().max_by_key(|(_, accounts)| accounts.len());
     let (number, accounts) = most.ok_or_else(|| Trouble("no shard has an account".into()))?;
     let shard = shards.iter().find(|shard| shard.number == number);
-    let host = shard.and_then(|shard| shard.hosts.first().cloned());
-    let host = host.ok_or_else(|| Trouble(format!("the platform offers no shard {number}")))?;
-    Ok((number, host, accounts))
+    let shard = shard.ok_or_else(|| Trouble(format!("the platform offers no shard {number}")))?;
+    Ok((number, shard.hosts.clone(), accounts))
 }
 
 /// Asks until the usage of each account has come to `each`, or the patience is over; how many have.

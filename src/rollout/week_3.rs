@@ -13,6 +13,7 @@ use super::model::Measure;
 use super::service::Api;
 use super::sql::{self, Copy, Ledger};
 use super::step::{Scene, Step, Trial, Trouble};
+use super::switch::{start_all, stop_all};
 use super::week_2::{landed, usage_reaches, victim};
 use crate::spec::{Section, Spec};
 
@@ -292,16 +293,16 @@ impl Step for ShardOutage {
         async move {
             let apis = Api::all(&scene.endpoints)?;
             let batch = Batch::new(OUTAGE_ACCOUNTS, EACH);
-            let (number, host, away) = victim(scene, &batch).await?;
+            let (number, hosts, away) = victim(scene, &batch).await?;
             let others: Vec<u64> = batch
                 .accounts()
                 .filter(|account| !away.contains(account))
                 .collect();
-            scene.switch.stop(&host).await?;
+            stop_all(&*scene.switch, &hosts).await?;
             let taken = apis[0].post(batch.body(0..EACH)).await?;
             let committed = committed_by_others(scene, &batch, number, others.len() * EACH as usize).await?;
             let answered = usage_reaches(scene, &apis, &others, EACH).await?;
-            scene.switch.start(&host).await?;
+            start_all(&*scene.switch, &hosts).await?;
             Ok(Trial {
                 measures: vec![
                     Measure::equal(

@@ -121,6 +121,8 @@ pub async fn halt(address: &Address, id: &str) -> Result<(), ProviderError> {
         RedisServer::KIND => RedisServer::STOP,
         RedisSentinel::KIND => RedisSentinel::STOP,
         PostgresServer::KIND => PostgresServer::STOP,
+        PatroniMember::KIND => PatroniMember::STOP,
+        EtcdMember::KIND => EtcdMember::STOP,
         IngestProcess::KIND => IngestProcess::STOP,
         PrometheusServer::KIND => PrometheusServer::STOP,
         kind => return Err(ProviderError::refused(format!("a {kind} has no process to stop"))),

@@ -5,6 +5,7 @@
 //! [`split`] finds: a render puts a value in its place, an object a reference.
 
 mod buffer;
+#[cfg(feature = "aws")]
 pub(super) mod endpoints;
 mod ingest;
 mod kafka;
