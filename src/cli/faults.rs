@@ -15,7 +15,14 @@ pub(crate) fn of(site: &Site, state: &State, connection: &Connection) -> Arc<dyn
     if let (crate::spec::Target::Aws, Some(regions)) = (site.spec.target, &site.spec.regions) {
         let aws = Arc::new(crate::provider::aws::Aws::new(connection.clone()));
         let clusters = crate::provider::kubernetes::Clusters::new(connection.clone(), Arc::clone(&aws));
-        return Arc::new(crate::drill::Cloud::new(state, &regions.primary, aws, clusters));
+        let endpoints = (site.platform.endpoints)(&site.spec, state);
+        return Arc::new(crate::drill::Cloud::new(
+            state,
+            &regions.primary,
+            endpoints,
+            aws,
+            clusters,
+        ));
     }
     let _ = connection;
     Arc::new(Processes::new(

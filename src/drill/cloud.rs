@@ -9,6 +9,9 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use super::Trouble;
 use super::catalogue::{Drill, minority};
 use super::faults::{Blow, Faults};
+use super::victims::master;
+use crate::endpoints::Endpoints;
+use crate::leaders;
 use crate::provider::aws::Aws;
 use crate::provider::kubernetes::{Cluster, Clusters, Pod};
 use crate::state::State;
@@ -23,6 +26,7 @@ pub struct Cloud {
     shards: Vec<(String, String)>,
     /// Region and id of the cache.
     cache: Option<(String, String)>,
+    endpoints: Endpoints,
 }
 
 /// ElastiCache names the only node group of a group without cluster mode so.
@@ -30,7 +34,13 @@ const NODE_GROUP: &str = "0001";
 
 impl Cloud {
     /// Of what the state holds in the region `primary`.
-    pub fn new(state: &State, primary: &str, aws: Arc<Aws>, clusters: Clusters) -> Self {
+    pub fn new(
+        state: &State,
+        primary: &str,
+        endpoints: Endpoints,
+        aws: Arc<Aws>,
+        clusters: Clusters,
+    ) -> Self {
         let of_kind = |kind: &'static str| {
             state
                 .resources
@@ -54,6 +64,7 @@ impl Cloud {
             place,
             shards: named("db_cluster").collect(),
             cache: named("cache_replication_group").next(),
+            endpoints,
         }
     }
 
@@ -108,18 +119,29 @@ impl Cloud {
         }
     }
 
-    /// A server of the buffer, and the cache's primary, each where there is one.
+    /// The buffer's master, and the cache's primary, each where there is one.
     async fn redis(&self) -> Result<Vec<Blow>, Trouble> {
         let cache = self.cache.iter().map(|_| Blow::Cache);
-        let buffer = match &self.place {
-            Some(_) => self.some_pods("buffer", 1).await?,
-            None => Vec::new(),
+        let master = match &self.endpoints.redis {
+            Some(_) => Some(self.master().await?),
+            None => None,
         };
-        let both: Vec<Blow> = buffer.into_iter().chain(cache).collect();
+        let both: Vec<Blow> = master.into_iter().chain(cache).collect();
         match both.is_empty() {
             true => Err(Trouble("the state knows of no Redis".into())),
             false => Ok(both),
         }
+    }
+
+    /// The pod that the Sentinels call the master.
+    async fn master(&self) -> Result<Blow, Trouble> {
+        let (endpoint, _) = master(&leaders::look(&self.endpoints).await)?;
+        let pods = self.pods("buffer").await?;
+        pod_at(&pods, &endpoint).ok_or_else(|| {
+            Trouble(format!(
+                "the Sentinels call {endpoint} the master, which is no pod of buffer"
+            ))
+        })
     }
 
     /// Pods by the zone of their node, and each shard where its writer is.
@@ -178,6 +200,17 @@ impl Cloud {
     }
 }
 
+/// The pod at `host:port`, by its address or by its name in the cluster's DNS.
+fn pod_at(pods: &[Pod], endpoint: &str) -> Option<Blow> {
+    let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host);
+    let name = host.split('.').next();
+    let is_there = |pod: &&Pod| pod.address.as_deref() == Some(host) || name == Some(&*pod.name);
+    let pod = pods.iter().find(is_there)?;
+    Some(Blow::Pod {
+        name: pod.name.clone(),
+    })
+}
+
 impl Faults for Cloud {
     fn missing(&self) -> BoxFuture<'_, Vec<String>> {
         async move {
@@ -220,5 +253,31 @@ impl Faults for Cloud {
 
     fn heal(&self) -> BoxFuture<'_, Result<(), Trouble>> {
         ready(Ok(())).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects: the pod that is struck is the one that the Sentinels mean, whether they know it by address or name.
+    #[test]
+    fn the_master_is_found_among_the_pods() {
+        let pod = |number: u8| Pod {
+            name: format!("buffer-{number}"),
+            address: Some(format!("10.0.0.{number}")),
+            zone: None,
+            is_ready: true,
+        };
+        let pods = [pod(0), pod(1), pod(2)];
+        let second = Some(Blow::Pod {
+            name: "buffer-1".into(),
+        });
+        assert_eq!(pod_at(&pods, "10.0.0.1:6379"), second);
+        assert_eq!(
+            pod_at(&pods, "buffer-1.buffer.billing.svc.cluster.local:6379"),
+            second
+        );
+        assert_eq!(pod_at(&pods, "10.0.0.11:6379"), None);
     }
 }

@@ -99,7 +99,7 @@ async fn broker(endpoints: &Endpoints) -> Result<(i32, String, String), Trouble>
     ))
 }
 
-fn master(leaders: &Leaders) -> Result<(String, String), Trouble> {
+pub(super) fn master(leaders: &Leaders) -> Result<(String, String), Trouble> {
     match &leaders.redis {
         Some(Seen::Known(redis)) => {
             let why = format!(

@@ -41,6 +41,30 @@ const WATCHES: &[Watch] = &[
         expr: |spec| retention_is_used(spec, 1),
     },
     Watch {
+        alert: "ShardRetentionNearlyUsed",
+        held_for: "1m",
+        severity: "critical",
+        summary: "Kafka deletes events soon that a shard which is behind lacks",
+        description: "Less than a fifth of the retention is left. Raise the topic's `retention.ms` now; it takes \
+                      effect without a restart. Then bring the shard back: it catches up by itself.",
+        expr: |spec| {
+            let [_, used] = retention_limits_seconds(spec)?;
+            let left = used / 4;
+            Some(format!(
+                "min by (partition, shard) (shard_retention_left_seconds) < {left}"
+            ))
+        },
+    },
+    Watch {
+        alert: "ShardRecordsGone",
+        held_for: "0s",
+        severity: "critical",
+        summary: "Kafka has deleted records that a shard lacks",
+        description: "Its rows of that partition stand still until somebody decides: the worker's log names the \
+                      statement to go on with. See first whether the records can be had again from who sent them.",
+        expr: |_| Some("min by (partition, shard) (shard_retention_left_records) < 0".to_owned()),
+    },
+    Watch {
         alert: "DeadLetters",
         held_for: "0s",
         severity: "warning",

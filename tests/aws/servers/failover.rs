@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use vvbill::drill::{Blow, Cloud, Drill, Faults};
+use vvbill::endpoints::Endpoints;
 use vvbill::provider::Connection;
 use vvbill::provider::kubernetes::Clusters;
 
@@ -62,7 +63,13 @@ async fn a_drill_strikes_what_the_state_names() {
     };
     let aws = Arc::new(aws(&rig.fake.url).await);
     let clusters = Clusters::new(connection, Arc::clone(&aws));
-    let cloud = Cloud::new(&state, "us-east-1", Arc::clone(&aws), clusters);
+    let cloud = Cloud::new(
+        &state,
+        "us-east-1",
+        Endpoints::default(),
+        Arc::clone(&aws),
+        clusters,
+    );
     let blows = cloud.named(Drill::ShardPrimary).await.unwrap().unwrap();
     let [Blow::Cluster { region, id }] = &*blows else {
         panic!("{blows:?}");

@@ -96,7 +96,7 @@ impl Platform {
     /// Who strikes its processes.
     pub(super) fn faults(&self) -> Arc<dyn Faults> {
         let state = state(&self.stage, self.name);
-        Arc::new(drill::Processes::new(&state, providers(&self.stage)))
+        Arc::new(drill::Processes::new(&state, providers(&self.stage), None))
     }
 
     pub(super) async fn sql(&self, shard: usize, statement: &str) {
