@@ -134,9 +134,9 @@ impl Regions {
         local::active_region(&self.folder).unwrap_or_else(|| self.first.clone())
     }
 
-    /// The first region is to be brought back: it was struck, or failed over.
-    pub fn needs_first(&self) -> bool {
-        self.is_lost.load(Ordering::Relaxed) || self.active() != self.first
+    /// The first region was struck by [`Self::lose_first`], and is not back yet.
+    pub fn is_first_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
     }
 
     fn of(&self, region: &str, kind: &'static str) -> impl Iterator<Item = &Record> {

@@ -202,7 +202,7 @@ impl Faults for Processes {
     /// All at the same time: they may need one another to become ready.
     fn heal(&self) -> BoxFuture<'_, Result<(), Trouble>> {
         async move {
-            if let Some(regions) = self.regions.as_ref().filter(|it| it.needs_first()) {
+            if let Some(regions) = self.regions.as_ref().filter(|it| it.is_first_lost()) {
                 let back = regions.to_first(READY_WITHIN, &|_| {}).await;
                 back.map_err(|why| Trouble(why.to_string()))?;
             }

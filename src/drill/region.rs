@@ -54,6 +54,12 @@ pub(super) async fn tried(order: &Order<'_>, listener: &dyn Listener) -> Result<
     let tell = |stage: Stage| listener.stage(order.drill, &stage);
     let regions = order.faults.regions();
     let regions = regions.ok_or_else(|| Trouble("the platform has no second region that stands".into()))?;
+    let (active, first) = (regions.active(), &regions.first);
+    if active != *first {
+        return Err(Trouble(format!(
+            "{active} takes events already, so nothing was struck: `vvbill failover PLAN --to {first}` goes back"
+        )));
+    }
     tell(Stage::Checking);
     reachable(order.endpoints)?;
     whole_before(order).await?;

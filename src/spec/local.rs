@@ -18,11 +18,12 @@ pub struct Local {
     pub bind: LoopbackAddress,
     /// First of 64 ports for the processes that `ports` doesn't name: eight each for brokers, controllers, Redis,
     /// Sentinels, shards, APIs, workers and Prometheus. Shards with replicas take 80 more: eight each for etcd and its
-    /// peers, 32 each for the shards' members and their Patroni. Default 19000.
+    /// peers, 32 each for the shards' members and their Patroni. A second region takes the same from the 160th on.
+    /// Default 19000.
     pub port_base: Port,
     /// Ports by process: `kafka-1`, `kafka-controller-1`, `kafka-jmx-1`, `redis-1`, `sentinel-1`, `shard-0`,
     /// `ingest-api-1`, `ingest-worker-1`, `prometheus`; of shards with replicas `shard-0-1`, `patroni-0-1`, `etcd-1`,
-    /// `etcd-peer-1`.
+    /// `etcd-peer-1`; of the second region the same with its name, `kafka-1-south`.
     #[schemars(extend("propertyNames" = super::units::key_names()))]
     pub ports: BTreeMap<String, Port>,
     /// Programs by name (`java`, `redis-server`, `redis-sentinel`, `postgres`, `initdb`, `etcd`, `python3`, `prometheus`,

@@ -74,6 +74,78 @@ fn the_local_plan_has_all_its_parts() {
     }
 }
 
+/// The second region has one of each server, waits with its service, and gets ports of its own.
+#[test]
+fn the_second_region_is_a_second_set_of_processes() {
+    let layout = desired(&spec_of("plans/local-regions.yaml", &[])).unwrap();
+    let second: Vec<&Desired> = layout
+        .iter()
+        .filter(|one| one.address.region() == "south")
+        .collect();
+    for (kind, expected) in [
+        ("kafka_broker", 1),
+        ("kafka_cluster", 1),
+        ("kafka_topic", 2),
+        ("kafka_mirror", 1),
+        ("redis_server", 1),
+        ("redis_sentinel", 1),
+        ("postgres_server", 1),
+        ("postgres_database", 1),
+        ("ingest_process", 2),
+        ("data_folder", 4),
+    ] {
+        let found = second.iter().filter(|one| one.address.kind() == kind).count();
+        assert_eq!(found, expected, "{kind}");
+    }
+    let place = |address: &str| {
+        let one = layout.iter().find(|one| one.address.as_str() == address).unwrap();
+        one.properties
+            .get("place")
+            .map(|place| (place["region"].clone(), place["runs"].clone()))
+    };
+    let of = |region: &str, runs: &str| Some((region.into(), runs.into()));
+    assert_eq!(
+        place("local/global/kafka_broker/kafka-1"),
+        of("north", "while_active")
+    );
+    assert_eq!(
+        place("local/south/ingest_process/ingest-api-1"),
+        of("south", "while_active")
+    );
+    assert_eq!(
+        place("local/south/kafka_mirror/mirror"),
+        of("south", "while_standing_by")
+    );
+    assert_eq!(place("local/south/postgres_server/shard-0"), None);
+    assert_no_cycle(&layout);
+    let (mut ports, mut homes) = (BTreeSet::new(), BTreeSet::new());
+    for one in &layout {
+        if let Some(port) = one.properties.get("port").and_then(Value::as_u64) {
+            assert!(ports.insert(port), "{port} of {}", one.address);
+            let block = if one.address.region() == "south" {
+                18_560..18_624
+            } else {
+                18_400..18_464
+            };
+            assert!(block.contains(&port), "{port} of {}", one.address);
+        }
+        let name = one
+            .properties
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let region = one
+            .properties
+            .get("region")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let home = (one.address.kind(), name, region);
+        assert!(name.is_empty() || homes.insert(home), "{home:?} is there twice");
+    }
+    let of_one = self::layout(&[]);
+    assert!(of_one.iter().all(|one| one.properties.get("place").is_none()));
+}
+
 /// A shard with replicas is one member for each, on an etcd of three, and one database over all of them.
 #[test]
 fn the_plan_with_replicas_has_members_in_place_of_single_servers() {

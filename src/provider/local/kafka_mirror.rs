@@ -1,7 +1,8 @@
 //! `kafka_mirror`: MirrorMaker 2, a Java process that copies topics from the first region's cluster to the second's.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -57,6 +58,35 @@ fn joined(brokers: &BTreeMap<String, Ref<String>>) -> Result<String, ProviderErr
     Ok(brokers.collect::<Result<Vec<_>, _>>()?.join(","))
 }
 
+/// What it says as it starts, and once it copies.
+const STARTING: &str = "Kafka MirrorMaker starting";
+const COPIES: &str = "Source task finished initialization and start";
+/// More than it says until it copies.
+const TAIL_BYTES: u64 = 1 << 20;
+
+/// Whether a mirror with such a log copies: it offers nothing else that tells. Where the beginning is no longer
+/// among it, it has long been at work.
+fn copies(log: &str) -> bool {
+    log.rsplit_once(STARTING)
+        .is_none_or(|(_, since)| since.contains(COPIES))
+}
+
+fn tail(log: &Path) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    // One that has no log has said nothing, that it starts least of all.
+    read().map_or_else(
+        |_| STARTING.to_owned(),
+        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+    )
+}
+
 impl KafkaMirror {
     fn offset_syncs_topic(&self) -> String {
         format!("mm2-offset-syncs.{}.internal", self.source)
@@ -66,8 +96,11 @@ impl KafkaMirror {
         site.home.join("mirror.properties")
     }
 
-    /// It has made the topic of its notes, which it does when it begins to copy.
-    fn look(&self) -> Result<Readiness, ProviderError> {
+    /// It has made the topic of its notes, and its tasks have begun to copy since it was started last.
+    fn look(&self, log: &Path) -> Result<Readiness, ProviderError> {
+        if !copies(&tail(log)) {
+            return Ok(Readiness::Pending("has not begun to copy yet".into()));
+        }
         let topic = self.offset_syncs_topic();
         let client: Result<BaseConsumer, _> = ClientConfig::new()
             .set("bootstrap.servers", joined(&self.target_brokers)?)
@@ -76,7 +109,7 @@ impl KafkaMirror {
         let metadata = client.and_then(|client| client.fetch_metadata(None, Duration::from_secs(5)));
         Ok(match metadata {
             Ok(found) if found.topics().iter().any(|found| found.name() == topic) => Readiness::Ready,
-            Ok(_) => Readiness::Pending("has not begun to copy yet".into()),
+            Ok(_) => Readiness::Pending("has noted nothing of what it copies yet".into()),
             Err(why) => Readiness::Pending(format!("the cluster that it copies to can't be asked: {why}")),
         })
     }
@@ -143,9 +176,9 @@ impl Server for KafkaMirror {
         })
     }
 
-    async fn health(&self, _site: &Site) -> Result<Readiness, ProviderError> {
-        let mirror = self.clone();
-        tokio::task::spawn_blocking(move || mirror.look())
+    async fn health(&self, site: &Site) -> Result<Readiness, ProviderError> {
+        let (mirror, log) = (self.clone(), site.log.clone());
+        tokio::task::spawn_blocking(move || mirror.look(&log))
             .await
             .map_err(|why| ProviderError::transient(format!("the look at the mirror broke off: {why}")))?
     }
@@ -154,5 +187,21 @@ impl Server for KafkaMirror {
         Outputs {
             offset_syncs_topic: self.offset_syncs_topic(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mirror that starts again is not taken for the one before it.
+    #[test]
+    fn it_copies_when_it_says_so_since_its_last_start() {
+        let started = format!("{STARTING} with 1 herders.\n");
+        let both = format!("{started}INFO task {COPIES}\n");
+        assert!(!copies(&started));
+        assert!(copies(&both));
+        assert!(!copies(&format!("{both}{started}")));
+        assert!(copies("INFO committing offsets\n"));
     }
 }

@@ -15,6 +15,7 @@ static TEMPLATES: Templates = Templates::new(sources![
     "local/prometheus.yml",
     "local/redis.conf",
     "local/sentinel.conf",
+    "local/mirror.properties",
     "local/server.properties",
 ]);
 

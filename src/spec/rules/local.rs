@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::{Applies, Breaches, Context, Rule, Severity, key};
-use crate::spec::{DatabaseEngine, Duration, KafkaMode, Spec, Target};
+use crate::spec::{DatabaseEngine, Duration, KafkaMode, SecondaryMode, Spec, Target, Tier};
 
 /// Ports that each kind of process has behind `local.port_base`.
 const PLACES: u32 = 8;
@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "vvbill",
         remedy: "Use a name such as `kafka-1`, `kafka-controller-1`, `kafka-jmx-1`, `redis-2`, `sentinel-1`, `shard-0`, \
                  `ingest-api-1`, `ingest-worker-1`, `prometheus`; where shards have replicas `shard-0-1`, `patroni-0-1`, \
-                 `etcd-1`, `etcd-peer-1`.",
+                 `etcd-1`, `etcd-peer-1`; in the second region `kafka-1-NAME`, `shard-0-NAME`.",
         check: process_is_unknown,
     },
     Rule {
@@ -51,7 +51,8 @@ pub(super) const RULES: &[Rule] = &[
         applies: Applies::OnThisMachine,
         about: "What `local.ports` doesn't name gets one of the 64 ports from `local.port_base` on: eight for each kind \
                 of process, so that one more of a kind moves no other's port. A ninth of a kind has to be named. Shards with \
-                replicas take 80 more, in which eight shards of four members have their places.",
+                replicas take 80 more, in which eight shards of four members have their places; a second region has the same \
+                places once more, from the 160th port on.",
         source: "vvbill",
         remedy: "Name its port in `local.ports`.",
         check: places_are_used_up,
@@ -119,7 +120,23 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "State `recovery_time` for each tier; 20 s or more for the database.",
         check: members_are_too_slow,
     },
+    Rule {
+        code: "VV929",
+        severity: Severity::Error,
+        title: "the second region can't take over on this machine",
+        applies: Applies::OnThisMachine,
+        about: "On one machine the second region is a second set of processes that takes over the whole platform: a \
+                copy of the log, of each shard, a buffer and the service. It waits until the first is away, and a copy \
+                follows one server: a shard that changes its primary by itself is none that it could follow.",
+        source: "vvbill",
+        remedy: "Set `mode: active-passive` and `runs: [kafka, buffer, database, ingest]`, and \
+                 `aurora.replicas_per_shard: 0`.",
+        check: second_region_is_incomplete,
+    },
 ];
+
+/// Where the ports of the second region begin.
+const SECOND_REGION: u32 = 160;
 
 /// A process of the plan, and the port that it listens on.
 struct Process {
@@ -197,6 +214,24 @@ fn processes(spec: &Spec) -> Vec<Process> {
                 second..second + MEMBER_PLACES,
                 index,
             );
+        }
+    }
+    if let Some(second) = spec.regions.as_ref().and_then(|it| it.secondary.as_ref()) {
+        let one = |there: bool| u32::from(there);
+        let sentinel = buffer.is_some_and(|it| it.sentinel.is_some());
+        let kinds = [
+            ("kafka", one(brokers > 0), 1),
+            ("kafka-controller", one(brokers > 0), 1),
+            ("redis", one(buffer.is_some()), 1),
+            ("sentinel", one(sentinel), 1),
+            ("shard", shards, 0),
+            ("ingest-api", one(ingest.is_some()), 1),
+            ("ingest-worker", one(ingest.is_some()), 1),
+        ];
+        let places = |kind: u32| SECOND_REGION + kind * PLACES..SECOND_REGION + (kind + 1) * PLACES;
+        for (kind, (name, count, first)) in (0..).zip(kinds) {
+            let name = |index: u32| format!("{name}-{}-{}", first + index, second.name);
+            (0..count).for_each(|index| add(name(index), places(kind), index));
         }
     }
     if let Some(first) = spec.kafka.as_ref().and_then(|it| it.jmx_port) {
@@ -345,6 +380,51 @@ fn members_are_too_slow(spec: &Spec, _: &Context, found: &mut Breaches) {
         let why = format!("{time} are promised for the database; the lease of its primary is {LEADER_TTL}");
         let fix = "state it per tier: success_metrics.recovery_time: {overall: null, ingest: 5s, buffer: 5s, database: 30s}";
         found.add(&[path], why, fix);
+    }
+}
+
+fn second_region_is_incomplete(spec: &Spec, _: &Context, found: &mut Breaches) {
+    const PARTS: [Tier; 4] = [Tier::Kafka, Tier::Buffer, Tier::Database, Tier::Ingest];
+    let Some(second) = spec.regions.as_ref().and_then(|it| it.secondary.as_ref()) else {
+        return;
+    };
+    if spec.aurora.as_ref().is_some_and(|it| it.replicas_per_shard > 0) {
+        let why = "a copy of a shard follows one server, not whichever is the primary";
+        found.add(
+            &["aurora.replicas_per_shard", "regions.secondary"],
+            why,
+            "set aurora.replicas_per_shard: 0, or leave the second region out",
+        );
+    }
+    if PARTS.iter().any(|part| !second.runs.contains(part)) {
+        found.add(
+            &["regions.secondary.runs"],
+            "a part that it lacks can't be taken over",
+            "set regions.secondary.runs: [kafka, buffer, database, ingest]",
+        );
+    }
+    if second.mode == SecondaryMode::ActiveActive {
+        found.add(
+            &["regions.secondary.mode"],
+            "it takes reads only after a failover",
+            "set regions.secondary.mode: active-passive",
+        );
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    for (name, path) in [
+        (
+            spec.regions.as_ref().map_or("", |it| &it.primary),
+            "regions.primary",
+        ),
+        (&*second.name, "regions.secondary.name"),
+    ] {
+        if name.is_empty() || !name.chars().all(is_plain) {
+            found.add(
+                &[path],
+                format!("`{name}` is a part of names of files and topics: letters, digits and dashes only"),
+                format!("set {path} to a name such as north"),
+            );
+        }
     }
 }
 

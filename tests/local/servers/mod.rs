@@ -10,6 +10,7 @@ mod processes;
 mod prometheus;
 mod raised;
 mod redis;
+mod region;
 mod rollout;
 mod rollout_week_6;
 mod rollout_weeks_4_5;
