@@ -92,9 +92,10 @@ impl UsageReader {
         }
         self.metrics.redis_cache_misses_total.with(&[]).add(1);
         let pool = &self.pools[shard];
+        let wide = until_tomorrow(query, as_of.hour());
         let read = async {
             let log_id = self.shards.log_id(shard).await?;
-            postgres::read_usage(pool, log_id, query).await
+            postgres::read_usage(pool, log_id, &wide).await
         };
         let read = timeout(PATIENCE.min(pool.timeout()), read).await;
         let read = read.map_err(|_| UsageError(pool.silent().to_string()))?;
@@ -103,7 +104,7 @@ impl UsageReader {
         // A batch below the watermark is in the rollups already.
         pending.retain(|(partition, to, _)| committed.watermarks.get(partition).is_none_or(|next| to > next));
         if let Some((generation, live)) = &live
-            && let Err(error) = self.keep(live, *generation, shard, query, &committed).await
+            && let Err(error) = self.keep(live, *generation, shard, &wide, &committed).await
         {
             self.lives.end(live, &error);
         }
@@ -206,6 +207,16 @@ fn covering(list: &[String], query: &Query) -> Option<Option<BTreeMap<(String, i
     Some(covered.then_some(totals))
 }
 
+/// What is read from Postgres for a query up to the present: a day more. Little is there, and what is kept of it
+/// answers the same query after the hour has changed, though Postgres may be away then.
+fn until_tomorrow(query: &Query, hour: i64) -> Query {
+    let mut wide = query.clone();
+    if wide.hours.end >= hour {
+        wide.hours.end = wide.hours.end.max(hour + 24);
+    }
+    wide
+}
+
 fn sum(
     query: &Query,
     mut totals: BTreeMap<(String, i64), (i128, i64)>,
@@ -234,4 +245,33 @@ fn sum(
 
 fn now() -> Timestamp {
     Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Protects: what was kept in one hour answers in the next one, when Postgres may be away.
+    #[test]
+    fn what_is_kept_covers_the_next_hours() {
+        let query = |hours: std::ops::Range<i64>| Query {
+            account: "7".parse().unwrap(),
+            metric: None,
+            hours,
+        };
+        let kept = until_tomorrow(&query(976..1_001), 1_000).hours;
+        let list = [("#from", kept.start), ("#to", kept.end)];
+        let list: Vec<String> = list
+            .into_iter()
+            .flat_map(|(field, hour)| [field.to_owned(), hour.to_string()])
+            .collect();
+        for later in [977..1_002, 999..1_024] {
+            assert!(covering(&list, &query(later)).unwrap().is_some());
+        }
+        assert!(covering(&list, &query(975..1_001)).unwrap().is_none());
+        assert!(covering(&list, &query(1_001..1_025)).unwrap().is_none());
+        // The past is asked for as it is.
+        assert_eq!(until_tomorrow(&query(10..20), 1_000).hours, 10..20);
+    }
 }
