@@ -9,9 +9,10 @@ use vvbill::drill::{Blow, Cloud, Drill, Faults};
 use vvbill::endpoints::Endpoints;
 use vvbill::provider::Connection;
 use vvbill::provider::kubernetes::Clusters;
+use vvbill::topology;
 
 use super::production::UNPROTECTED;
-use super::rig::{Rig, aws, desired, only};
+use super::rig::{Rig, aws, desired, only, spec};
 
 /// Another member of the shard writes after it; who wrote reads. Asked for a shard that there isn't, it says so.
 #[tokio::test(flavor = "multi_thread")]
@@ -85,6 +86,17 @@ async fn a_drill_strikes_what_the_state_names() {
         cloud.named(Drill::RedisMaster).await.unwrap().unwrap(),
         [Blow::Cache]
     );
+    // The rows are read back with the password that RDS keeps.
+    let offered = topology::endpoints(&spec("production.yaml", &UNPROTECTED), &state);
+    let references: Vec<&str> = offered
+        .secrets()
+        .filter(|it| it.starts_with("secretsmanager:"))
+        .collect();
+    assert!(!references.is_empty());
+    for reference in references {
+        let password = aws.secret("us-east-1", reference).await.unwrap();
+        assert!(!password.is_empty() && !password.contains('{'), "{reference}");
+    }
     let refused = cloud.named(Drill::ServiceApi).await.unwrap_err();
     assert!(
         refused
