@@ -29,7 +29,8 @@ pub fn read(reference: &str) -> Result<String, LoadError> {
         _ => {
             let fetched = FETCHED.lock().unwrap_or_else(PoisonError::into_inner);
             let answer = fetched.get(reference).cloned();
-            let unread = || Err("it is of no form that can be read here".to_owned());
+            let unread =
+                || Err("only file:…, env:… and, for a plan on AWS, secretsmanager:… can be read".to_owned());
             answer.unwrap_or_else(unread).map_err(failed)?
         }
     };

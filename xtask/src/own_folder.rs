@@ -13,10 +13,11 @@ pub(crate) struct OwnFolder {
 }
 
 impl OwnFolder {
-    /// `name` below target/, for `plan`, which is named from the workspace's root; builds the programs.
+    /// `name` below target/, for `plan`, which is named from the workspace's root; builds the programs, and destroys
+    /// what an earlier run has left there.
     ///
     /// # Errors
-    /// When something of an earlier run stands there still, or nothing can be built.
+    /// When what is left there can't be destroyed, or nothing can be built.
     pub(crate) fn new(name: &str, plan: &str) -> Result<Self> {
         let program = demo::build()?.join("vvbill");
         setup::fetch_kafka(&program)?;
