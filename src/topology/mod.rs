@@ -6,6 +6,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod buffer_configuration;
+mod kafka_timeouts;
 pub mod kubernetes;
 mod local;
 pub mod prometheus;
@@ -19,6 +20,8 @@ use crate::resource::{Address, Desired};
 use crate::spec::{Ingest, Spec, Target};
 use crate::state::State;
 use crate::templates::TemplateError;
+
+use kafka_timeouts::kafka_timeouts;
 
 pub use buffer_configuration::{BufferConfiguration, buffer_configuration};
 

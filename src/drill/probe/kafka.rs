@@ -15,12 +15,17 @@ use crate::endpoints::Endpoints;
 
 /// One client for all partitions. It finds a new leader as soon as there is one, and gives up a record after
 /// `limit`, so that none is taken long after it was tried.
+///
+/// A broker answers a connection's requests one by one, and a request has the records of one partition. With one
+/// under way, those that wait go into the next together; with many, a broker that leads most partitions would be
+/// asked faster than a busy machine answers, and the probe would wait for itself.
 pub(super) fn producer(endpoints: &Endpoints, limit: Duration) -> Result<FutureProducer, Trouble> {
     ClientConfig::new()
         .set("bootstrap.servers", endpoints.kafka.join(","))
         .set("client.id", "vvbill-drill")
         .set("acks", "all")
         .set("linger.ms", "0")
+        .set("max.in.flight.requests.per.connection", "1")
         .set("message.timeout.ms", limit.as_millis().to_string())
         .set("request.timeout.ms", limit.as_millis().to_string())
         .set("retry.backoff.ms", "50")

@@ -9,6 +9,7 @@ use super::network::{Policy, from, from_monitoring, policy, service_host, to, to
 use super::pieces::{COMPONENT, Placement, block, object_name, quantity};
 use super::{Error, Writer};
 use crate::spec::{Cleanup, Compression, Kafka, Listener, ListenerProtocol, Tier, Topic};
+use crate::topology::kafka_timeouts;
 
 /// The cluster's name, in front of what Strimzi makes for it.
 pub(super) const CLUSTER: &str = "billing";
@@ -21,9 +22,6 @@ const OWN_PORTS: [u16; 2] = [9_090, 9_091];
 
 /// Where the second region's copy comes in, where no listener of the plan has that port.
 const MIRROR_PORT: u16 = 9_194;
-
-/// The part of the time to recover after which a silent broker is given up.
-const SESSION_FIFTHS: u64 = 3;
 
 /// Memory of a broker's container, in heaps: the rest is where the kernel keeps the log's end.
 const MEMORY_HEAPS: u64 = 2;
@@ -178,18 +176,12 @@ impl Writer<'_> {
 
     /// What `server.properties` says, but for identity, listeners and folders, which are Strimzi's.
     fn broker_settings(&self, kafka: &Kafka) -> Vec<(&'static str, Value)> {
-        let objectives = &self.spec.success_metrics.recovery_time;
-        let recovery_ms = objectives
-            .kafka
-            .or(objectives.overall)
-            .map_or(15_000, |time| time.as_millis());
-        let session_ms = (recovery_ms * SESSION_FIFTHS / 5).clamp(2_000, 9_000);
         let group_session_ms = self
             .spec
             .ingest
             .as_ref()
             .map_or(6_000, |ingest| ingest.session_timeout.as_millis());
-        vec![
+        let mut settings = vec![
             (
                 "default.replication.factor",
                 json!(kafka.default_replication_factor),
@@ -226,10 +218,11 @@ impl Writer<'_> {
             ),
             ("socket.request.max.bytes", json!(kafka.max_request.as_bytes())),
             ("auto.create.topics.enable", json!(false)),
-            ("broker.session.timeout.ms", json!(session_ms)),
-            ("broker.heartbeat.interval.ms", json!(session_ms / 6)),
             ("group.min.session.timeout.ms", json!(group_session_ms.min(6_000))),
-        ]
+        ];
+        let timeouts = kafka_timeouts(self.spec).into_iter();
+        settings.extend(timeouts.map(|(name, ms)| (name, json!(ms))));
+        settings
     }
 
     /// Strimzi lets in its operator and, by each listener's peers, the clients; the rest is said here.

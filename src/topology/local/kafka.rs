@@ -6,6 +6,7 @@ use super::{Error, Group, Layout, address, kind, names, outputs_of};
 use crate::provider::local::{KafkaBroker, KafkaCluster, KafkaDistribution, KafkaTopic};
 use crate::resource::Ref;
 use crate::spec::{Cleanup, Compression, Kafka, Topic};
+use crate::topology::kafka_timeouts;
 
 const CLUSTER: &str = "main";
 
@@ -76,13 +77,6 @@ impl Layout<'_> {
 
     /// What `server.properties` says beyond identity and listeners.
     pub(super) fn broker_settings(&self, kafka: &Kafka) -> BTreeMap<String, String> {
-        let objectives = &self.spec.success_metrics.recovery_time;
-        let recovery_ms = objectives
-            .kafka
-            .or(objectives.overall)
-            .map_or(15_000, |time| time.as_millis());
-        // A broker is missed after three fifths of the time in which its partitions must lead again.
-        let session_ms = (recovery_ms * 3 / 5).clamp(2_000, 9_000);
         let group_session_ms = self
             .spec
             .ingest
@@ -135,8 +129,6 @@ impl Layout<'_> {
                 kafka.max_request.as_bytes().to_string(),
             ),
             ("auto.create.topics.enable", "false".to_string()),
-            ("broker.session.timeout.ms", session_ms.to_string()),
-            ("broker.heartbeat.interval.ms", (session_ms / 6).to_string()),
             // The brokers share one machine: more threads only wake each other.
             ("num.network.threads", "1".to_string()),
             ("num.io.threads", "2".to_string()),
@@ -148,8 +140,10 @@ impl Layout<'_> {
             // Its default of 128 MiB is more than a small heap should spend on it.
             ("log.cleaner.dedupe.buffer.size", (16 << 20).to_string()),
         ];
+        let timeouts = kafka_timeouts(self.spec).map(|(name, ms)| (name, ms.to_string()));
         settings
             .into_iter()
+            .chain(timeouts)
             .map(|(name, value)| (name.to_string(), value))
             .collect()
     }
