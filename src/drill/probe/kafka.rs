@@ -13,26 +13,46 @@ use crate::drill::markers;
 use crate::drill::stream::Probe;
 use crate::endpoints::Endpoints;
 
-/// One client for all partitions. It finds a new leader as soon as there is one, and gives up a record after
-/// `limit`, so that none is taken long after it was tried.
+/// A request begins this often at most, to whichever partition: a probe must not be a load.
+const REQUEST: Duration = Duration::from_millis(10);
+/// Of many partitions, each is still tried this often.
+const SELDOM: Duration = Duration::from_millis(500);
+/// More clients than this would be threads without end.
+const CLIENTS: usize = 8;
+
+/// How often each of them is tried, where `period` was asked for.
+pub(super) fn period(period: Duration, partitions: usize) -> Duration {
+    let together = REQUEST * u32::try_from(partitions).unwrap_or(u32::MAX);
+    period.max(together.min(SELDOM))
+}
+
+/// Clients that share `partitions` partitions. They find a new leader as soon as there is one, and give up a record
+/// after `limit`, so that none is taken long after it was tried.
 ///
-/// A broker answers a connection's requests one by one, and a request has the records of one partition. With one
-/// under way, those that wait go into the next together; with many, a broker that leads most partitions would be
-/// asked faster than a busy machine answers, and the probe would wait for itself.
-pub(super) fn producer(endpoints: &Endpoints, limit: Duration) -> Result<FutureProducer, Trouble> {
-    ClientConfig::new()
-        .set("bootstrap.servers", endpoints.kafka.join(","))
-        .set("client.id", "vvbill-drill")
-        .set("acks", "all")
-        .set("linger.ms", "0")
-        .set("max.in.flight.requests.per.connection", "1")
-        .set("message.timeout.ms", limit.as_millis().to_string())
-        .set("request.timeout.ms", limit.as_millis().to_string())
-        .set("retry.backoff.ms", "50")
-        .set("reconnect.backoff.ms", "50")
-        .set("reconnect.backoff.max.ms", "500")
-        .create()
-        .map_err(|why| Trouble::new("can't make a client of Kafka", why))
+/// A broker answers a connection's requests one by one, and a request has the records of one partition: through one
+/// client, a broker that leads most partitions would be asked faster than a busy machine answers, and the probe would
+/// wait for itself. With one request under way, those that wait go into the next together.
+pub(super) fn producers(
+    endpoints: &Endpoints,
+    partitions: usize,
+    limit: Duration,
+) -> Result<Vec<FutureProducer>, Trouble> {
+    let one = || {
+        ClientConfig::new()
+            .set("bootstrap.servers", endpoints.kafka.join(","))
+            .set("client.id", "vvbill-drill")
+            .set("acks", "all")
+            .set("linger.ms", "0")
+            .set("max.in.flight.requests.per.connection", "1")
+            .set("message.timeout.ms", limit.as_millis().to_string())
+            .set("request.timeout.ms", limit.as_millis().to_string())
+            .set("retry.backoff.ms", "50")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "500")
+            .create()
+            .map_err(|why| Trouble::new("can't make a client of Kafka", why))
+    };
+    (0..partitions.min(CLIENTS)).map(|_| one()).collect()
 }
 
 /// Sends one marker to one partition.

@@ -127,8 +127,12 @@ impl Probes {
             return Ok(());
         }
         let partitions = cluster::cluster(endpoints).await?.partitions;
-        let producer = kafka::producer(endpoints, LIMIT)?;
-        for partition in &partitions {
+        let producers = kafka::producers(endpoints, partitions.len(), LIMIT)?;
+        let rhythm = Rhythm {
+            period: kafka::period(rhythm.period, partitions.len()),
+            ..rhythm
+        };
+        for (partition, producer) in partitions.iter().zip(producers.iter().cycle()) {
             let account = first + u64::from(partition.unsigned_abs());
             let probe = kafka::Produce {
                 producer: producer.clone(),
