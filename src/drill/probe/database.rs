@@ -2,10 +2,12 @@
 //! any other, on the primary's disk and on the replica that has to have it.
 //!
 //! Connections are kept for the next attempt. One whose commit hangs is left to it: there are never more than a
-//! few, so that the probe takes no connections away from the service.
+//! few, so that the probe takes no connections away from the service. Where none can be made, that is tried seldom:
+//! a server that only reads takes each connection before it is found out, which costs a busy machine more than the
+//! service does.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::Semaphore;
@@ -21,6 +23,8 @@ const CONNECTIONS: usize = 5;
 /// What hangs for longer is given up.
 const HANGS_AT_MOST: Duration = Duration::from_secs(20);
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// The time between two attempts to connect; the probe's figures are as fine as that.
+pub(super) const CONNECT_EVERY: Duration = Duration::from_millis(250);
 const COMMIT: &str = "SELECT pg_logical_emit_message(true, 'vvbill', 'drill')";
 
 /// Commits on one shard.
@@ -32,6 +36,8 @@ struct Pool {
     config: Config,
     free: Arc<Semaphore>,
     idle: Mutex<Vec<Client>>,
+    /// When connecting failed last, and why.
+    refused: Mutex<Option<(Instant, String)>>,
 }
 
 impl Commit {
@@ -43,6 +49,7 @@ impl Commit {
                 config,
                 free: Arc::new(Semaphore::new(CONNECTIONS)),
                 idle: Mutex::default(),
+                refused: Mutex::default(),
             }),
         })
     }
@@ -64,7 +71,15 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Client, String> {
-        let (client, connection) = self.config.connect(NoTls).await.map_err(|why| words(&why))?;
+        let refused = || self.refused.lock().expect("nobody panics while holding it");
+        if let Some((_, why)) = refused().as_ref().filter(|(at, _)| at.elapsed() < CONNECT_EVERY) {
+            return Err(why.clone());
+        }
+        let (client, connection) = self.config.connect(NoTls).await.map_err(|why| {
+            let why = words(&why);
+            *refused() = Some((Instant::now(), why.clone()));
+            why
+        })?;
         // Ends by itself when the client is dropped; what goes wrong on it, the client's calls report.
         drop(tokio::spawn(connection));
         Ok(client)

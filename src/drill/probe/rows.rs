@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Acknowledgements;
+use super::database::CONNECT_EVERY;
 use crate::drill::outcome::Tier;
 use crate::drill::stream::{Rhythm, Seen, Stream, Task, note};
 use crate::endpoints::Endpoints;
@@ -58,6 +59,7 @@ async fn follow(endpoints: Endpoints, kept: Kept, clock: Instant, acknowledged: 
                 Ok(Ok(connected)) => connected,
                 Ok(Err(why)) => {
                     say(&kept, &why.to_string());
+                    tokio::time::sleep(CONNECT_EVERY).await;
                     continue;
                 }
                 Err(_) => {
