@@ -111,6 +111,7 @@ fn producer(
     config.set("client.id", "vvbill-loadtest");
     config.set("max.in.flight.requests.per.connection", "1");
     config.set("acks", "all");
+    config.set("topic.metadata.refresh.interval.ms", "1000");
     config.set("partitioner", "murmur2_random");
     config.set("compression.type", "lz4");
     config.set("linger.ms", LINGER_MS);

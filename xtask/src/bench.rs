@@ -3,6 +3,7 @@
 mod apply;
 mod engine;
 mod load;
+mod outage;
 mod render;
 
 use std::path::Path;
@@ -20,6 +21,8 @@ pub(crate) enum Subject {
     Apply(apply::Options),
     /// A whole local platform under load, by steps: what it takes, and how fast it answers
     Load(load::Options),
+    /// A shard of a whole local platform is away while five million events pass
+    Outage(outage::Options),
     /// All formats of the production plan
     Render(render::Options),
 }
@@ -29,6 +32,7 @@ pub(crate) fn run(subject: &Subject) -> Result<()> {
         Subject::Engine(options) => engine::run(options),
         Subject::Apply(options) => apply::run(options),
         Subject::Load(options) => load::run(options),
+        Subject::Outage(options) => outage::run(options),
         Subject::Render(options) => render::run(options),
     }
 }

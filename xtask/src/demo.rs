@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{Result, command, packages, setup};
 use platform::Platform;
+pub(crate) use platform::connection_string;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -214,7 +215,7 @@ fn write(file: &Path, value: &Value) -> Result<()> {
 }
 
 /// Ends the process `pid` as a crash would.
-fn kill(pid: u64) -> Result<()> {
+pub(crate) fn kill(pid: u64) -> Result<()> {
     let status = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
     match status.map_err(|error| format!("cannot run kill: {error}"))? {
         status if status.success() => Ok(()),

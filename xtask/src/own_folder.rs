@@ -30,6 +30,8 @@ impl OwnFolder {
         };
         if folder.join(".vvbill").exists() {
             own.destroy()?;
+            // The ledger outlives what it tells of.
+            std::fs::remove_dir_all(&folder).map_err(failed)?;
         }
         std::fs::create_dir_all(&folder).map_err(failed)?;
         Ok(own)

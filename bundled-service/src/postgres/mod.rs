@@ -117,7 +117,8 @@ pub enum Remedy {
     Stop,
 }
 
-/// SQLSTATE classes 22 and 23 come from data; 08, 40, 53, 55 and 57 and a lost connection pass.
+/// SQLSTATE classes 22 and 23 come from data; 08, 25 (a server that only reads), 40, 53, 55, 57, 58 and a lost
+/// connection pass.
 pub fn remedy(error: &tokio_postgres::Error) -> Remedy {
     let Some(code) = error.code().map(SqlState::code) else {
         return Remedy::Retry;

@@ -17,6 +17,8 @@ use crate::endpoints::Endpoints;
 const REQUEST: Duration = Duration::from_millis(10);
 /// Of many partitions, each is still tried this often.
 const SELDOM: Duration = Duration::from_millis(500);
+/// How long a leader waits for its replicas: what waits for one that is lost holds up the client's other records.
+const REPLICAS_WITHIN: Duration = Duration::from_secs(1);
 /// More clients than this would be threads without end.
 const CLIENTS: usize = 8;
 
@@ -43,9 +45,10 @@ pub(super) fn producers(
             .set("client.id", "vvbill-drill")
             .set("acks", "all")
             .set("linger.ms", "0")
+            .set("topic.metadata.refresh.interval.ms", "250")
             .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", limit.as_millis().to_string())
-            .set("request.timeout.ms", limit.as_millis().to_string())
+            .set("request.timeout.ms", REPLICAS_WITHIN.as_millis().to_string())
             .set("retry.backoff.ms", "50")
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "500")

@@ -48,6 +48,38 @@ fn a_shard_behind_a_bad_line() {
     scene.end(30);
 }
 
+/// Protects: a shard that refuses writes for a while, in sessions that are open already and in new ones, costs the other one
+/// nothing, and gets everything once when it takes them again; nobody has to start anything anew.
+#[test]
+fn a_shard_that_only_reads() {
+    let scene = Scene::harmful("only_reads");
+    let server = scene.world.database(1);
+    let rows = || server.number("select count(*) from events");
+    let set = |value: &str| {
+        server.execute(&format!(
+            "alter system set default_transaction_read_only = {value}"
+        ));
+        server.execute("select pg_reload_conf()");
+    };
+    set("on");
+    let refused = "SQLSTATE 25006";
+    eventually("the shard refuses rows", 10, || {
+        scene.worker.log_text().contains(refused).then_some(())
+    });
+    // Transactions that had begun may still end.
+    sleep(Duration::from_secs(1));
+    let before = rows();
+    let since = Instant::now();
+    while since.elapsed() < LASTS {
+        scene.stream.wait_until_taken(2);
+        scene.wait_for_rows(0, 3);
+    }
+    assert_eq!(rows(), before, "the shard took rows although it only reads");
+    set("off");
+    scene.wait_for_rows(1, BACK_WITHIN_SECONDS);
+    scene.end(30);
+}
+
 /// Protects: a session whose transaction the service gave up, and whose server was never told, doesn't keep the watermark
 /// locked: the next connection ends it.
 #[test]
