@@ -281,9 +281,7 @@ fn settings(kafka: &config::Kafka, api: &config::Api) -> ClientConfig {
         .set("request.timeout.ms", broker_timeout_ms.to_string())
         .set("socket.timeout.ms", broker_timeout_ms.to_string())
         .set("reconnect.backoff.max.ms", "1000")
-        // A partition's new leader is learned from what is asked for regularly: what the client asks for when a leader
-        // is lost is answered before there is another.
-        .set("topic.metadata.refresh.interval.ms", "500")
+        .set("topic.metadata.refresh.interval.ms", "10000")
         // Bodies are bounded by what is in flight; keys and CloudEvents need a little more.
         .set(
             "queue.buffering.max.kbytes",

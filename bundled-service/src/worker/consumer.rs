@@ -64,8 +64,6 @@ impl Consumer {
             )
             .set("queued.min.messages", "1000000")
             .set("statistics.interval.ms", "1000")
-            // How soon a partition's new leader is learned.
-            .set("topic.metadata.refresh.interval.ms", "1000")
             .set("reconnect.backoff.max.ms", "1000")
             .set("socket.timeout.ms", "10000")
             .create_with_context(Assignment::new(Arc::clone(&shared), sender))?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{machine, today, write};
 use crate::own_folder::OwnFolder;
-use crate::{Result, command, demo, packages, setup};
+use crate::{Result, demo, packages, setup};
 
 #[derive(Args)]
 pub(crate) struct Options {
