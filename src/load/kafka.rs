@@ -111,6 +111,7 @@ fn producer(
     config.set("client.id", "vvbill-loadtest");
     config.set("max.in.flight.requests.per.connection", "1");
     config.set("acks", "all");
+    // How soon a partition's new leader is learned.
     config.set("topic.metadata.refresh.interval.ms", "1000");
     config.set("partitioner", "murmur2_random");
     config.set("compression.type", "lz4");

@@ -6,7 +6,7 @@
 
 use crate::spec::Spec;
 
-/// Where the plan promises nothing, Kafka's own values come out, but for a controller's.
+/// Where the plan promises nothing, Kafka's own values come out, but for the heartbeat: that is a sixth of a session.
 const UNPROMISED_MS: u64 = 22_500;
 
 /// The settings' names and values, in milliseconds.

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::{Result, command, packages, setup};
 use platform::Platform;
-pub(crate) use platform::connection_string;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -2,7 +2,7 @@
 //! the workers' memory, and how long it takes to catch up. The account of every event is the load test's.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::{machine, today, write};
 use crate::own_folder::OwnFolder;
 use crate::{Result, demo, packages, setup};
+
+/// Variables that tell psql where a shard is: no password stands on a command line.
+type Shard = Vec<(&'static str, String)>;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -47,21 +50,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     destroyed?;
     println!("{result:#}");
     write("outage", &result, options.evidence)?;
+    if result["caught_up_after_seconds"].is_null() {
+        return Err("the shard was not away and back again while events passed: send more of them".into());
+    }
     let is_right = result["lost"] == 0 && result["doubled"] == 0;
     is_right
         .then_some(())
-        .ok_or_else(|| "events are lost or doubled".to_owned())
+        .ok_or_else(|| "events are lost or doubled: see the account above".to_owned())
 }
 
 /// What is seen on the way.
 struct Outage<'a> {
     folder: &'a OwnFolder,
-    /// How each shard is reached, as libpq takes it.
-    shards: Vec<String>,
+    shards: Vec<Shard>,
     workers: Vec<u64>,
     killed: Option<Instant>,
     started: Option<Instant>,
-    /// Of the first shard: its records at the last look, when they last grew, and the longest time in which they didn't.
+    /// Of the first shard: its records at the last look, when they last grew, and the longest time in which they didn't
+    /// while the other one was away.
     others: (u64, Instant, Duration),
     behind_at_most: u64,
     caught_up: Option<Duration>,
@@ -74,10 +80,7 @@ impl<'a> Outage<'a> {
         let shards = outputs["shards"]["value"].as_array().cloned().unwrap_or_default();
         let mut outage = Self {
             folder,
-            shards: shards
-                .iter()
-                .map(demo::connection_string)
-                .collect::<Result<_>>()?,
+            shards: shards.iter().map(reached_by).collect::<Result<_>>()?,
             workers: pids(folder, "ingest-worker")?,
             killed: None,
             started: None,
@@ -168,18 +171,16 @@ impl<'a> Outage<'a> {
         let peaks = self.workers.iter().filter_map(|pid| peak_kilobytes(*pid)).max();
         self.peak_kilobytes = self.peak_kilobytes.max(peaks.unwrap_or_default());
         let Some(others) = records(&self.shards[0]) else {
-            return Err("shard 0 doesn't answer".into());
+            return Err("shard 0 doesn't answer, and only the other one was to be away: see its log".into());
         };
-        let (before, grew, longest) = self.others;
-        self.others = match others > before {
-            true => (others, Instant::now(), longest.max(grew.elapsed())),
-            false => (before, grew, longest),
-        };
-        let own = records(&self.shards[SHARD]).unwrap_or_default();
-        let behind = others.saturating_sub(own);
         let Some(started) = self.started else {
+            let (before, grew, longest) = self.others;
+            if others > before {
+                self.others = (others, Instant::now(), longest.max(grew.elapsed()));
+            }
             return Ok(());
         };
+        let behind = others.saturating_sub(records(&self.shards[SHARD]).unwrap_or_default());
         self.behind_at_most = self.behind_at_most.max(behind);
         if behind == 0 && self.caught_up.is_none() {
             self.caught_up = Some(started.elapsed());
@@ -188,19 +189,34 @@ impl<'a> Outage<'a> {
     }
 }
 
+/// A shard of `vvbill output`.
+fn reached_by(shard: &Value) -> Result<Shard> {
+    let text = |name: &str| shard[name].as_str().unwrap_or_default().to_owned();
+    let hosts = shard["hosts"].as_array().cloned().unwrap_or_default();
+    let (hosts, ports): (Vec<&str>, Vec<&str>) = hosts
+        .iter()
+        .filter_map(|host| host.as_str()?.rsplit_once(':'))
+        .unzip();
+    let mut reached = vec![
+        ("PGHOST", hosts.join(",")),
+        ("PGPORT", ports.join(",")),
+        ("PGDATABASE", text("database")),
+        ("PGUSER", text("user")),
+        ("PGTARGETSESSIONATTRS", "read-write".to_owned()),
+    ];
+    if let Some(file) = text("password").strip_prefix("file:") {
+        let password = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        reached.push(("PGPASSWORD", password.trim_end().to_owned()));
+    }
+    Ok(reached)
+}
+
 /// How many records of Kafka the shard has committed, over all partitions; `None` where it doesn't answer.
-fn records(shard: &str) -> Option<u64> {
+fn records(shard: &Shard) -> Option<u64> {
     let sum = "select coalesce(sum(next), 0) from watermarks";
-    let mut psql = std::process::Command::new("psql");
-    psql.args([
-        "--no-psqlrc",
-        "--tuples-only",
-        "--no-align",
-        "--command",
-        sum,
-        "--dbname",
-        shard,
-    ]);
+    let mut psql = Command::new("psql");
+    psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", sum]);
+    psql.envs(shard.iter().map(|(name, value)| (name, value)));
     let output = psql.stderr(Stdio::null()).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }

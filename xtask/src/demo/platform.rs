@@ -141,7 +141,7 @@ impl Platform {
 }
 
 /// A shard of `vvbill output` as libpq names it. The password is passed on by environment, never printed.
-pub(crate) fn connection_string(shard: &Value) -> Result<String> {
+fn connection_string(shard: &Value) -> Result<String> {
     let text = |name: &str| shard[name].as_str().unwrap_or_default();
     let hosts = shard["hosts"].as_array().cloned().unwrap_or_default();
     let (hosts, ports): (Vec<String>, Vec<String>) = hosts
